@@ -1,0 +1,69 @@
+# One tool for every task. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
+LOCKED := $(PIP) --require-hashes --only-binary :all:
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help .venv demo test check full bench lock clean
+
+help:  ## list the tasks
+	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.venv: $(VENV)/.runtime  ## make the environment at the root
+
+# The stamps are written last, so that an interrupted installation is taken up again.
+$(VENV)/.runtime: requirements.lock requirements-build.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "alvh needs Python 3.11 or newer, but '$(PYTHON)' is" \
+	    "$$($(PYTHON) --version 2>/dev/null || echo 'not there'). Try: make PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "The environment could not be made. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing the pinned packages into $(VENV) ..."
+	@$(LOCKED) -r requirements.lock -r requirements-build.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	@echo "Installing the pinned test packages into $(VENV) ..."
+	@$(LOCKED) -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/.runtime  ## a paper account in a box: a real-time session, then several days
+	@$(BIN)/alvh demo
+
+test: $(VENV)/.dev  ## all tests
+	@$(BIN)/python -m pytest -n 2 -q
+
+check: $(VENV)/.dev  ## what the project's checks run: style, types, imports, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@set -eu; tests=$$(sed -n '/<!-- tests -->/,/<!-- \/tests -->/s/^\(make [a-z]*\)$$/\1/p' README.md); \
+	  test -n "$$tests" || { echo "README.md names no test command" >&2; exit 1; }; \
+	  echo "$$tests"; $(MAKE) --no-print-directory $${tests#make }
+
+full: check bench  ## the checks and the benchmarks
+
+bench: $(VENV)/.dev  ## the benchmarks, each printing its figure
+	@set -e; for file in benchmarks/bench_*.py; do \
+	  test -e "$$file" || { echo "no benchmarks yet"; break; }; echo "== $$file"; $(BIN)/python "$$file"; done
+
+UV_COMPILE = uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 --fork-strategy fewest \
+  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --no-config --quiet
+
+lock:  ## renew the three lock files (needs uv)
+	@set -eu; write() { { printf '# %s\n' "$$2" \
+	    'Every file is pinned by its hashes; `make lock` writes this file anew from pyproject.toml.'; cat; } > "$$1"; }; \
+	  $(UV_COMPILE) | write requirements.lock 'What the daemon needs at run time.'; \
+	  $(UV_COMPILE) --extra mqtt --extra research --group dev -c requirements.lock \
+	    | write requirements-dev.lock 'Run time plus what the tests and checks need.'; \
+	  $(subst pyproject.toml,--group build,$(UV_COMPILE)) -c requirements-dev.lock \
+	    | write requirements-build.lock 'What builds and installs the project itself.'
+
+clean:  ## remove everything that can be made again
+	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The shell around the pure engine: broker, journal, schedule, feeds and commands."""

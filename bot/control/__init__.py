@@ -1,0 +1,1 @@
+"""What the operator does with the daemon: the command line."""

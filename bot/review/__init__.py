@@ -1,0 +1,1 @@
+"""What the operator learns from the journal: why, logs, replay and verification."""

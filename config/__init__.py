@@ -1,0 +1,1 @@
+"""What the operator chose: the connection and the governed rules, read strictly and with the origin of each value."""
