@@ -1,0 +1,107 @@
+"""The clocks: what they tell, how they wait, and that market time never runs backwards."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.clock import BrokerClock, Clock, VirtualClock, WallClock
+
+NOON = datetime(2020, 3, 16, 16, 0, tzinfo=UTC)
+
+
+class SteppedClock:
+    """A clock the test moves."""
+
+    def __init__(self, time: datetime) -> None:
+        self.time = time
+
+    def now(self) -> datetime:
+        return self.time
+
+    async def sleep_until(self, time: datetime) -> None:
+        self.time = max(self.time, time)
+
+
+async def test_wall_clock_is_aware_and_does_not_wait_for_the_past() -> None:
+    clock: Clock = WallClock()
+    before = clock.now()
+    assert before.utcoffset() == timedelta(0)
+    await clock.sleep_until(before - timedelta(hours=1))
+    target = clock.now() + timedelta(milliseconds=5)
+    await clock.sleep_until(target)
+    assert clock.now() >= target
+
+
+def test_broker_clock_follows_the_gateway_within_the_second_it_tells() -> None:
+    wall = SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
+    clock = BrokerClock(wall)
+    clock.measure(NOON, wall.time, wall.time)
+    assert abs(clock.now() - NOON) <= timedelta(seconds=1)
+    wall.time += timedelta(minutes=7)
+    assert abs(clock.now() - NOON - timedelta(minutes=7)) <= timedelta(seconds=1)
+
+
+def test_repeated_answers_narrow_the_offset() -> None:
+    wall = SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
+    clock = BrokerClock(wall)
+    truth = timedelta(days=-2000, seconds=0.7)
+    for step in range(40):
+        wall.time += timedelta(seconds=0.37 * step)
+        server = (wall.time + truth).replace(microsecond=0)
+        clock.measure(server, wall.time, wall.time)
+    assert abs(clock.now() - (wall.time + truth)) < timedelta(seconds=0.1)
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 50.0), st.floats(-30.0, 30.0)), min_size=1, max_size=30))
+@settings(max_examples=60)
+def test_market_time_never_runs_backwards_whatever_the_gateway_tells(
+    steps: list[tuple[float, float]],
+) -> None:
+    wall = SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
+    clock = BrokerClock(wall)
+    clock.measure(NOON, wall.time, wall.time)
+    latest = clock.now()
+    for passed_s, jump_s in steps:
+        wall.time += timedelta(seconds=passed_s)
+        clock.measure(NOON + timedelta(seconds=jump_s), wall.time, wall.time)
+        assert clock.now() >= latest
+        latest = clock.now()
+
+
+def test_a_market_that_runs_faster_is_followed_by_its_speed() -> None:
+    wall = SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
+    clock = BrokerClock(wall, speed=60.0)
+    clock.measure(NOON, wall.time, wall.time)
+    wall.time += timedelta(seconds=10)
+    assert abs(clock.now() - NOON - timedelta(minutes=10)) <= timedelta(seconds=1)
+
+
+def test_an_answer_before_its_question_is_refused() -> None:
+    clock = BrokerClock(SteppedClock(NOON))
+    with pytest.raises(ValueError, match="before its question"):
+        clock.measure(NOON, NOON, NOON - timedelta(seconds=1))
+    with pytest.raises(ValueError, match="speed"):
+        BrokerClock(speed=0.0)
+
+
+async def test_broker_clock_waits_in_market_time() -> None:
+    clock = BrokerClock(WallClock(), speed=1000.0)
+    target = clock.now() + timedelta(seconds=5)
+    await clock.sleep_until(target)
+    assert clock.now() >= target
+
+
+async def test_virtual_clock_reads_the_loop_and_needs_an_aware_start() -> None:
+    loop = asyncio.get_running_loop()
+    start = NOON.astimezone(timezone(timedelta(hours=-4)))
+    clock = VirtualClock(loop, start)
+    assert clock.now().utcoffset() == timedelta(0)
+    assert abs(clock.now() - NOON - timedelta(seconds=loop.time())) < timedelta(seconds=1)
+    target = clock.now() + timedelta(milliseconds=3)
+    await clock.sleep_until(target)
+    assert clock.now() >= target
+    with pytest.raises(ValueError, match="time zone"):
+        VirtualClock(loop, NOON.replace(tzinfo=None))
