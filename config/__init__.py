@@ -1,1 +1,1 @@
-"""What the operator chose: the connection and the governed rules, read strictly and with the origin of each value."""
+"""What the operator chose: connection and governed rules, read strictly, each value with its origin."""
