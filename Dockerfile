@@ -22,7 +22,8 @@ RUN /opt/builder/bin/hatchling build --target wheel \
 
 FROM docker.io/library/python:3.13-slim-trixie
 
-RUN useradd --system --uid 10442 --home-dir /data --shell /usr/sbin/nologin alvh \
+RUN groupadd --system --gid 10442 alvh \
+    && useradd --system --uid 10442 --gid 10442 --home-dir /data --shell /usr/sbin/nologin alvh \
     && install --directory --owner alvh --group alvh --mode 0750 /data
 COPY --from=build /opt/alvh /opt/alvh
 ENV PATH="/opt/alvh/bin:${PATH}" \
@@ -31,7 +32,7 @@ ENV PATH="/opt/alvh/bin:${PATH}" \
 # Journal, gateway state and imported history are kept below the working directory.
 WORKDIR /data
 VOLUME /data
-USER alvh
+USER 10442:10442
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["alvh"]
 CMD ["run"]
