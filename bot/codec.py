@@ -1,0 +1,119 @@
+"""One canonical form for everything that is written: typed values to JSON bytes and back.
+
+Encoding is orjson's: fields in declared order, times in UTC with Z, dates as ISO, enums as their value, no
+blanks. Decoding follows the type annotations, so that a record read back equals the value that was written.
+Decoders are built once for each type.
+"""
+
+import types
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime, time
+from enum import Enum
+from functools import cache
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import orjson
+
+T = TypeVar("T")
+_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+
+Decoder = Callable[[Any], Any]
+
+
+def canonical(value: object) -> bytes:
+    """The one byte string of a value made of dataclasses, enums, times, tuples, mappings and JSON scalars.
+
+    Raises TypeError on anything else. NaN and infinity become null: they have no place in a record, and the
+    edge refuses them.
+    """
+    return orjson.dumps(value, option=_OPTIONS)
+
+
+def decode(kind: type[T], data: bytes) -> T:
+    """Read a value of `kind` from canonical bytes.
+
+    Raises ValueError (also KeyError or TypeError) on a malformed body.
+    """
+    return restore(kind, orjson.loads(data))
+
+
+def restore(kind: type[T], plain: Any) -> T:
+    """Rebuild a value of `kind` from parsed JSON."""
+    decoder: Callable[[Any], T] = _decoder(_hashable(kind))
+    return decoder(plain)
+
+
+def _hashable(kind: Any) -> Hashable:
+    """A type as a cache key: every annotation is one, which `type[T]` does not say."""
+    key: Hashable = kind
+    return key
+
+
+@cache
+def _decoder(kind: Any) -> Decoder:
+    """Decoder of one annotation."""
+    if kind is Any or kind in (str, int, bool, type(None)):
+        return _identity
+    if kind is float:
+        return float
+    if kind is datetime:
+        return _read_time
+    if kind in (date, time):
+        read: Decoder = kind.fromisoformat
+        return read
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    if isinstance(kind, type) and is_dataclass(kind):
+        return _dataclass_decoder(kind)
+    return _generic_decoder(kind, get_origin(kind), get_args(kind))
+
+
+def _generic_decoder(kind: Any, origin: Any, arguments: tuple[Any, ...]) -> Decoder:
+    if origin is Literal:
+        return _identity
+    if origin in (Union, types.UnionType):
+        inner = [_decoder(argument) for argument in arguments if argument is not type(None)]
+        if len(inner) != 1:
+            raise TypeError(f"only optional unions can be read back, not {kind}")
+        only = inner[0]
+        return lambda plain: None if plain is None else only(plain)
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        item = _decoder(arguments[0])
+        return lambda plain: tuple([item(element) for element in plain])
+    if origin is tuple:
+        items = [_decoder(argument) for argument in arguments]
+        return lambda plain: tuple([read(element) for read, element in zip(items, plain, strict=True)])
+    if origin is frozenset:
+        item = _decoder(arguments[0])
+        return lambda plain: frozenset(item(element) for element in plain)
+    if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        key, value = _key_decoder(arguments[0]), _decoder(arguments[1])
+        return lambda plain: {key(name): value(element) for name, element in plain.items()}
+    raise TypeError(f"no canonical form for {kind}")
+
+
+def _key_decoder(kind: Any) -> Decoder:
+    return int if kind is int else _decoder(kind)
+
+
+def _dataclass_decoder(kind: type[Any]) -> Decoder:
+    hints = get_type_hints(kind)
+    readers = [(field.name, _decoder(hints[field.name])) for field in fields(kind)]
+    known = {name for name, _ in readers}
+
+    def read(plain: Mapping[str, Any]) -> Any:
+        unknown = plain.keys() - known
+        if unknown:
+            raise ValueError(f"{kind.__name__} has no field {min(unknown)}")
+        return kind(**{name: reader(plain[name]) for name, reader in readers if name in plain})
+
+    return read
+
+
+def _identity(plain: Any) -> Any:
+    return plain
+
+
+def _read_time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,46 @@
+"""Errors that end a command, each with its documented exit code."""
+
+
+class AlvhError(Exception):
+    """Base of the product's own errors.
+
+    `exit_code` is what the process returns.
+    """
+
+    exit_code = 1
+
+
+class JournalError(AlvhError):
+    """The journal is damaged, or cannot be made durable."""
+
+
+class JournalInUseError(JournalError):
+    """Another process writes this journal."""
+
+    exit_code = 75
+
+
+class CrashLoopError(AlvhError):
+    """Too many starts in too short a time."""
+
+    exit_code = 75
+
+
+class BrokerError(AlvhError):
+    """The broker did not do what was asked."""
+
+    exit_code = 69
+
+
+class BrokerUnreachableError(BrokerError):
+    """Nothing answers where the gateway should be, or it does not finish its greeting."""
+
+
+class NotPaperAccountError(BrokerError):
+    """The gateway serves an account that is not the allow-listed paper account."""
+
+    exit_code = 77
+
+
+class FeedError(AlvhError):
+    """A slow series could not be fetched or does not read."""

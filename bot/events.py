@@ -1,0 +1,287 @@
+"""The engine's whole alphabet: what it is told (events) and what it asks for (commands).
+
+Every event is written to the journal before the engine sees it, and every command before it is carried out,
+so that folding the recorded events through the engine gives the recorded commands again. Bodies hold only
+what decides: no process id, path, host or wall-clock duration.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from market.contract import Combo, Contract
+from market.order import Fill, OrderStatus
+from market.series import Observation
+
+
+class Feed(StrEnum):
+    """Classes of streaming data whose liveness is proved separately."""
+
+    INDEX = "index"
+    FUTURE = "future"
+    OPTION = "option"
+
+
+class Job(StrEnum):
+    """Scheduled moments of a session, in New York time (bot/schedule.py)."""
+
+    SETTLEMENT_FINAL = "settlement_final"  # 09:10, yesterday's VX settlements are final
+    SESSION_OPEN = "session_open"  # 09:30
+    SETTLEMENT_PROVISIONAL = "settlement_provisional"  # the VX settlement instant
+    SESSION_REVIEW = "session_review"  # 16:20, daily signals of the completed session
+    SESSION_END = "session_end"  # 17:00, day's account and reconciliation
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """First record of a journal and of each start: everything a replay needs besides the events."""
+
+    schema: int
+    mode: str
+    account: str
+    start: int  # 1 for the first start on this journal
+    product: str
+    packages: tuple[tuple[str, str], ...]
+    rules: dict[str, Any]
+    rules_hash: str
+    seed: int | None = None
+    evaluation_interval_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The broker session stands and announced the allow-listed account."""
+
+    account: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The broker session ended or fell silent."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContractsNamed:
+    """Indexes and VX futures as the broker names them, with their ids."""
+
+    contracts: tuple[Contract, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsListed:
+    """Every option the broker lists for one class and expiry: rows of (strike, call con_id, put con_id), 0
+    where absent."""
+
+    symbol: str
+    trading_class: str
+    expiry: date
+    multiplier: int
+    exchange: str
+    rows: tuple[tuple[float, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuotesTaken:
+    """Quotes that changed since the last snapshot: (con_id, bid, ask, last).
+
+    `alive` lists the feeds that proved themselves.
+    """
+
+    quotes: tuple[tuple[int, float | None, float | None, float | None], ...]
+    alive: tuple[Feed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationsKnown:
+    """Values of a slow series, each with the moment from which it was known.
+
+    Names: bot/feeds.
+    """
+
+    series: str
+    observations: tuple[Observation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTaken:
+    """The account's figures as the broker states them, in USD."""
+
+    nav_usd: float
+    cash_usd: float
+    init_margin_usd: float
+    maint_margin_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReported:
+    """Broker evidence about an order.
+
+    `reason` is the broker's text, `code` its error code or 0.
+    """
+
+    order_ref: str
+    perm_id: int
+    status: OrderStatus
+    filled: int = 0
+    code: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """One execution of one leg (never the combo's own line)."""
+
+    fill: Fill
+    contract: Contract
+
+
+@dataclass(frozen=True, slots=True)
+class CommissionReported:
+    """The commission of an execution."""
+
+    exec_id: str
+    commission_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Everything the broker knows after a connection, each list complete (its end marker arrived)."""
+
+    orders: tuple[OrderReported, ...]
+    executions: tuple[Executed, ...]
+    positions: tuple[tuple[int, int], ...]  # (con_id, contracts)
+    commissions: tuple[CommissionReported, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobDue:
+    """A scheduled moment of `session` has come.
+
+    Each happens once a session.
+    """
+
+    job: Job
+    session: date
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorCommanded:
+    """HALT or RESUME by a person, with the reason given."""
+
+    verb: str
+    who: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFailed:
+    """A request to the broker went unanswered or was refused; whoever still needs it asks again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """The daemon was asked to stop: nothing new is decided, opening orders are cancelled."""
+
+    reason: str
+
+
+Event = (
+    Opened
+    | Connected
+    | Disconnected
+    | ContractsNamed
+    | OptionsListed
+    | QuotesTaken
+    | ObservationsKnown
+    | AccountTaken
+    | OrderReported
+    | Executed
+    | CommissionReported
+    | Reconciled
+    | JobDue
+    | OperatorCommanded
+    | RequestFailed
+    | Stopping
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    """Send a new order.
+
+    `combo` is bought; one leg makes a plain order of that leg's side.
+    """
+
+    order_ref: str
+    decision: str
+    combo: Combo
+    quantity: int
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceOrder:
+    """Move the limit of a working order."""
+
+    order_ref: str
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """Cancel a working order."""
+
+    order_ref: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """Ask the broker which options it lists for one class and expiry."""
+
+    symbol: str
+    trading_class: str
+    expiry: date
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLines:
+    """The full set of contracts to stream from now on, ascending by con_id."""
+
+    con_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """Ask the broker for all it knows: something does not add up, or it is time."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Tell the operator.
+
+    `level` is warning or error.
+    """
+
+    level: str
+    name: str
+    text: str
+
+
+Command = PlaceOrder | ReplaceOrder | CancelOrder | ListOptions | StreamLines | Reconcile | Alert
+
+
+@dataclass(frozen=True, slots=True)
+class TimedEvent:
+    """An event and the moment it was taken, aware, by the product's own clock."""
+
+    time: datetime
+    event: Event

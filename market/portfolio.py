@@ -1,0 +1,90 @@
+"""Positions as a fold of executions, each applied once and replaced by its corrections."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from market.order import Fill, execution_base, execution_revision
+from market.rounding import round_price
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Contracts held (negative: short) and the cash paid for them in points x contracts, without
+    commission."""
+
+    con_id: int
+    quantity: int
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """Executions keyed by identity, on top of `carried` positions. Immutable: a change gives a new portfolio.
+
+    Executions older than any correction the broker could still send are folded into `carried`, so that the
+    portfolio stays small over years.
+    """
+
+    fills: Mapping[str, Fill] = field(default_factory=dict)
+    carried: Mapping[int, Position] = field(default_factory=dict)
+
+    def knows(self, exec_id: str) -> bool:
+        """Whether this very execution, or a later correction of it, has been applied."""
+        known = self.fills.get(execution_base(exec_id))
+        return known is not None and execution_revision(exec_id) <= execution_revision(known.exec_id)
+
+    def apply(self, fill: Fill) -> "Portfolio":
+        """Add an execution.
+
+        A repeat changes nothing; a correction replaces what it corrects; an older revision is ignored.
+        """
+        if self.knows(fill.exec_id):
+            return self
+        base = execution_base(fill.exec_id)
+        known = self.fills.get(base)
+        if known is not None and fill.commission is None:
+            fill = replace(fill, commission=known.commission)
+        return Portfolio({**self.fills, base: fill}, self.carried)
+
+    def commission(self, exec_id: str, commission_usd: float) -> "Portfolio":
+        """Attach a commission to a known execution; one for an unknown execution changes nothing."""
+        base = execution_base(exec_id)
+        known = self.fills.get(base)
+        if known is None or known.commission == commission_usd:
+            return self
+        return Portfolio({**self.fills, base: replace(known, commission=commission_usd)}, self.carried)
+
+    def settle(self, con_ids: Iterable[int]) -> "Portfolio":
+        """Drop contracts that expired: the clearing house settled them in cash and no execution says
+        so."""
+        gone = set(con_ids)
+        fills = {base: fill for base, fill in self.fills.items() if fill.con_id not in gone}
+        return Portfolio(fills, {con_id: held for con_id, held in self.carried.items() if con_id not in gone})
+
+    def carry(self, before: datetime) -> "Portfolio":
+        """Fold executions older than `before` into the carried positions."""
+        old = [fill for fill in self.fills.values() if fill.time < before]
+        if not old:
+            return self
+        recent = {base: fill for base, fill in self.fills.items() if fill.time >= before}
+        return Portfolio(
+            recent, Portfolio({execution_base(f.exec_id): f for f in old}, self.carried).positions()
+        )
+
+    def positions(self) -> dict[int, Position]:
+        """Net position of each contract, flat ones left out, by ascending contract id."""
+        held = dict(self.carried)
+        for fill in self.fills.values():
+            before = held.get(fill.con_id, Position(fill.con_id, 0, 0.0))
+            cost = round_price(before.cost + fill.quantity * fill.price)
+            held[fill.con_id] = Position(fill.con_id, before.quantity + fill.quantity, cost)
+        return {con_id: held[con_id] for con_id in sorted(held) if held[con_id].quantity}
+
+
+def fold(fills: Iterable[Fill]) -> Portfolio:
+    """The portfolio after every execution, in any order and with any repetition."""
+    portfolio = Portfolio()
+    for fill in fills:
+        portfolio = portfolio.apply(fill)
+    return portfolio

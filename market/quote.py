@@ -1,0 +1,183 @@
+"""What things cost now: quotes, an option chain as arrays, and the VIX futures curve.
+
+A side that is missing, not finite, not positive or carries no size is no quote and is `None` here; the edge
+(bot/broker) makes it so. Nothing in this module invents a price: where a side is missing, a derived value
+is `None` or NaN.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from market.contract import Combo, Contract, Right
+from market.rounding import round_price, round_ratio
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Top of book of one contract, with the time of its last change by our clock (aware).
+
+    For AD-NYSE `bid` is the number of advancing and `ask` of declining issues. `last` is the level of an
+    index.
+    """
+
+    bid: float | None
+    ask: float | None
+    last: float | None
+    time: datetime
+
+    @property
+    def is_two_sided(self) -> bool:
+        """Whether both sides stand and are not crossed."""
+        return self.bid is not None and self.ask is not None and self.bid <= self.ask
+
+    @property
+    def mid(self) -> float | None:
+        """Middle of a two-sided market, else None."""
+        if self.bid is None or self.ask is None or self.bid > self.ask:
+            return None
+        return round_price((self.bid + self.ask) / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class ComboQuote:
+    """What buying one unit of a combo costs: `bid` and `ask` are signed cash prices, negative for a credit.
+
+    `ask` is the natural price (every leg crossed against us), `bid` what a seller of the same combo would
+    receive.
+    """
+
+    bid: float
+    ask: float
+
+    @property
+    def mid(self) -> float:
+        """Middle of the two."""
+        return round_price((self.bid + self.ask) / 2)
+
+    @property
+    def half_spread(self) -> float:
+        """Distance from the middle to the natural price, never negative."""
+        return round_price((self.ask - self.bid) / 2)
+
+
+def combo_quote(combo: Combo, quotes: Mapping[int, Quote]) -> ComboQuote | None:
+    """Net market of a combo out of its legs' quotes; None when a leg lacks a side it needs or is crossed.
+
+    A missing bid counts as zero where the leg still has an ask: an option nobody bids for can be bought,
+    and is worth nothing to a seller. A missing ask leaves the combo without a price.
+    """
+    bid = ask = 0.0
+    for leg in combo.legs:
+        quote = quotes.get(leg.contract.con_id)
+        if quote is None or quote.ask is None:
+            return None
+        leg_bid = quote.bid if quote.bid is not None else 0.0
+        if leg_bid > quote.ask:
+            return None
+        if leg.signed_ratio > 0:
+            bid += leg.ratio * leg_bid
+            ask += leg.ratio * quote.ask
+        else:
+            bid -= leg.ratio * quote.ask
+            ask -= leg.ratio * leg_bid
+    return ComboQuote(round_price(bid), round_price(ask))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OptionChain:
+    """Two-sided view of one class and expiry.
+
+    Arrays share one ascending strike axis; a missing side is NaN.
+    """
+
+    trading_class: str
+    expiry: date
+    strikes: FloatArray
+    call_bid: FloatArray
+    call_ask: FloatArray
+    put_bid: FloatArray
+    put_ask: FloatArray
+    calls: tuple[Contract | None, ...]
+    puts: tuple[Contract | None, ...]
+
+    @property
+    def call_mid(self) -> FloatArray:
+        """Middle of each call's market, NaN where a side is missing."""
+        return (self.call_bid + self.call_ask) / 2
+
+    @property
+    def put_mid(self) -> FloatArray:
+        """Middle of each put's market, NaN where a side is missing."""
+        return (self.put_bid + self.put_ask) / 2
+
+    def contract(self, strike: float, right: Right) -> Contract | None:
+        """The listed option at this strike, if it is in the view."""
+        index = int(np.searchsorted(self.strikes, strike))
+        if index == len(self.strikes) or self.strikes[index] != strike:
+            return None
+        return (self.calls if right is Right.CALL else self.puts)[index]
+
+
+def option_chain(contracts: Iterable[Contract], quotes: Mapping[int, Quote]) -> OptionChain:
+    """Lay options of one class and expiry out as a chain.
+
+    Raises ValueError when they differ in class or expiry or are none.
+    """
+    listed = sorted(contracts, key=lambda contract: (contract.strike, contract.right or ""))
+    if not listed or len({(contract.trading_class, contract.expiry) for contract in listed}) != 1:
+        raise ValueError("a chain holds options of one class and expiry")
+    strikes = sorted({contract.strike for contract in listed})
+    row = {strike: index for index, strike in enumerate(strikes)}
+    sides = np.full((4, len(strikes)), np.nan)
+    calls: list[Contract | None] = [None] * len(strikes)
+    puts: list[Contract | None] = [None] * len(strikes)
+    for contract in listed:
+        index = row[contract.strike]
+        is_call = contract.right is Right.CALL
+        (calls if is_call else puts)[index] = contract
+        quote = quotes.get(contract.con_id)
+        if quote is None:
+            continue
+        first = 0 if is_call else 2
+        if quote.bid is not None:
+            sides[first, index] = quote.bid
+        if quote.ask is not None:
+            sides[first + 1, index] = quote.ask
+    expiry = listed[0].expiry
+    if expiry is None:
+        raise ValueError("an option has an expiry")
+    return OptionChain(
+        listed[0].trading_class,
+        expiry,
+        np.array(strikes),
+        sides[0],
+        sides[1],
+        sides[2],
+        sides[3],
+        tuple(calls),
+        tuple(puts),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class VixCurve:
+    """Monthly VX futures by final settlement day, in points, for one instant."""
+
+    pairs: tuple[tuple[date, float], ...]
+
+    def price(self, final_settlement: date) -> float | None:
+        """The future that settles on this day, or None."""
+        return dict(self.pairs).get(final_settlement)
+
+    def backwardation(self, front: date, second: date) -> float | None:
+        """`VX1 / VX2 - 1` of the given pair (METHOD 2.2); None, never 0, where one of them is missing."""
+        near, far = self.price(front), self.price(second)
+        if near is None or far is None or near <= 0.0 or far <= 0.0:
+            return None
+        return round_ratio(near / far - 1.0)
