@@ -1,0 +1,410 @@
+"""One paper account behind TWS or IB Gateway: the only door through which orders leave the product.
+
+The client library serves as socket, encoder and decoder; what its messages mean is decided in the rooms
+beside this one. Rules that hold throughout: exactly the allow-listed paper account, checked when the gateway
+names it and again before each order; a deadline on every question; nothing is complete before its end
+marker; every message is paced below the limit, orders first; and a message that cannot be read ends the
+session, because reconciling anew is safer than going on without it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.broker import listing
+from bot.broker.compat import ExecutionFilter
+from bot.broker.contracts import OrderTerms, from_client, is_settled, order_terms, order_to_client
+from bot.broker.evidence import KnownOrder
+from bot.broker.inbox import ACCOUNT, COMPLETED_ORDERS, OPEN_ORDERS, POSITIONS, TIME
+from bot.broker.quotes import LineBook
+from bot.broker.requests import Key, RefusedError
+from bot.broker.session import Hooks, Session, require_paper
+from bot.clock import Clock
+from bot.errors import BrokerError, BrokerUnreachableError
+from bot.events import (
+    AccountTaken,
+    Alert,
+    CancelOrder,
+    Connected,
+    ContractsNamed,
+    Disconnected,
+    Event,
+    ListOptions,
+    OptionsListed,
+    PlaceOrder,
+    QuotesTaken,
+    Reconciled,
+    ReplaceOrder,
+)
+from market.contract import Action, Contract
+from market.rounding import round_price
+
+HEARTBEAT_S = 5.0
+HEARTBEATS_MISSED_MAX = 3
+_ACCOUNT_AGE_MAX = timedelta(seconds=60)
+_LIVE_DATA = 1
+_NO_DEFINITION = 200
+_OPTION_MULTIPLIER = 100
+
+
+def _nothing(_: object) -> None:
+    return None
+
+
+class IbBroker:
+    """The broker as the daemon sees it. `sink` is handed each event as it happens, `notify` each alert.
+
+    `Disconnected` comes both when the socket is gone (`is_connected` is then False: connect again) and when
+    the gateway has lost the broker behind it (it is still True: a `Connected` follows by itself). After any
+    `Connected` the daemon reconciles.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        client_id: int,
+        account: str,
+        clock: Clock,
+        sink: Callable[[Event], None] = _nothing,
+        notify: Callable[[Alert], None] = _nothing,
+        connect_timeout_s: float = 10.0,
+        request_timeout_s: float = 10.0,
+        feed_silence_s: float = 30.0,
+    ) -> None:
+        require_paper([account], account)
+        self.sink = sink
+        self.notify = notify
+        self._host, self._port, self._client_id, self._account = host, port, client_id, account
+        self._clock = clock
+        self._connect_timeout_s, self._request_timeout_s = connect_timeout_s, request_timeout_s
+        self._lines = LineBook(timedelta(seconds=feed_silence_s))
+        self._contracts: dict[int, Contract] = {}
+        self._wanted: tuple[int, ...] = ()
+        self._epoch = 0
+        self._order_id_floor = 0
+        self._session: Session | None = None
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a socket to the gateway stands and has been greeted."""
+        return self._session is not None
+
+    # ------------------------------------------------------------------ session
+
+    async def connect(self) -> Connected:
+        """Greet the gateway, check its account and prove that it answers every kind of list to the end.
+
+        Raises NotPaperAccountError before anything else can be the matter, BrokerUnreachableError when the
+        gateway does not answer or the client id is taken. The lines of the last session are streamed again.
+        """
+        await self.disconnect()
+        session = Session(
+            account=self._account,
+            client_id=self._client_id,
+            clock=self._clock,
+            lines=self._lines,
+            contracts=self._contracts,
+            hooks=Hooks(
+                tell=self._tell,
+                notify=self._notify,
+                lost=self._lost,
+                linked=self._link_changed,
+            ),
+        )
+        await session.open(self._host, self._port, self._connect_timeout_s)
+        self._session = session
+        try:
+            session.client.updateReqId(self._order_id_floor)
+            session.client.reqMarketDataType(_LIVE_DATA)
+            session.outbox.pacer.sent()
+            await self._ask(ACCOUNT, lambda: session.client.reqAccountUpdates(True, self._account))
+            await self.reconcile()
+            self._require_session()
+        except BaseException:
+            await self.disconnect()
+            raise
+        self._epoch += 1
+        session.outbox.stream(self._wanted)
+        return Connected(self._account, self._epoch)
+
+    async def disconnect(self) -> None:
+        """Close the session, if there is one. No event tells of it."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.forget("the session was closed")
+            await session.close()
+
+    async def server_time(self) -> datetime:
+        """The gateway's time in UTC, in whole seconds; BrokerUnreachableError without an answer in time."""
+        return await self._server_time(self._request_timeout_s)
+
+    async def heartbeat(self) -> datetime:
+        """Prove that the gateway still answers; returns its time. A connected socket proves nothing.
+
+        After three silences of five seconds the session is dropped: `Disconnected` is told and
+        BrokerUnreachableError raised.
+        """
+        session = self._require_session()
+        for _ in range(HEARTBEATS_MISSED_MAX):
+            with suppress(BrokerUnreachableError):
+                return await self._server_time(HEARTBEAT_S)
+            if self._session is not session:
+                raise BrokerUnreachableError("the session ended")
+        self._lost(session, "the gateway is silent")
+        raise BrokerUnreachableError("the gateway is silent")
+
+    async def reconcile(self) -> Reconciled:
+        """All the broker knows: orders, today's executions, positions, each list proved complete by its end.
+
+        Settled contracts and combo lines are left out of the positions. Raises BrokerUnreachableError when an
+        end marker is missing, NotPaperAccountError when a row belongs to another account.
+        """
+        async with self._turn("reconcile"):
+            session = self._require_session()
+            client, inbox = session.client, session.inbox
+            session.evidence.begin_snapshot()
+            positions = await self._ask(POSITIONS, client.reqPositions)
+            await self._ask(OPEN_ORDERS, client.reqAllOpenOrders)
+            await self._ask(COMPLETED_ORDERS, lambda: client.reqCompletedOrders(False))
+            request_id = client.getReqId()
+            commissions = inbox.commissions = []
+            try:
+                # After the orders, so that an execution without a reference finds its order.
+                executions = await self._ask(
+                    request_id, lambda: client.reqExecutions(request_id, ExecutionFilter())
+                )
+            finally:
+                inbox.commissions = None
+            session.require_paper()
+            self._raise_floor(session, session.evidence.order_id_max + 1)
+            return Reconciled(
+                orders=session.evidence.snapshot(),
+                executions=tuple(executions),
+                positions=self._held(positions),
+                commissions=tuple(commissions),
+            )
+
+    async def account(self) -> AccountTaken | None:
+        """The account's figures, at most a minute old, or None while the broker does not tell them all."""
+        async with self._turn(ACCOUNT):
+            session = self._require_session()
+            account = session.inbox.figures
+            if account.updated is None or self._clock.now() - account.updated > _ACCOUNT_AGE_MAX:
+                with suppress(RefusedError):
+                    await self._ask(ACCOUNT, lambda: session.client.reqAccountUpdates(True, self._account))
+            if not account.is_complete:
+                return None
+            return AccountTaken(
+                nav_usd=round_price(account.figures["NetLiquidation"]),
+                cash_usd=round_price(account.figures["TotalCashValue"]),
+                init_margin_usd=round_price(account.figures["InitMarginReq"]),
+                maint_margin_usd=round_price(account.figures["MaintMarginReq"]),
+            )
+
+    # ------------------------------------------------------------------ contracts and quotes
+
+    def remember(self, contracts: Iterable[Contract]) -> None:
+        """Learn contracts the journal knows, so that they can be streamed before they are listed again."""
+        for contract in contracts:
+            if contract.con_id:
+                self._contracts[contract.con_id] = contract
+
+    async def name_contracts(self) -> ContractsNamed:
+        """Indexes and the five nearest monthly VX futures with their ids, futures by final settlement day.
+
+        An index the broker does not know is left out, with an alert. Raises BrokerError on an ambiguous name.
+        """
+        named: list[Contract] = []
+        for symbol, exchange in listing.INDEXES:
+            index = await listing.name_index(self._definitions, symbol, exchange)
+            if index is None:
+                self.notify(Alert("error", "contract_missing", f"the broker does not know {symbol}"))
+            else:
+                named.append(index)
+        futures = await listing.name_futures(self._definitions, self._clock.now())
+        if len(futures) < listing.FUTURES_NAMED:
+            self.notify(Alert("warning", "contract_missing", f"{len(futures)} monthly VX futures are listed"))
+        named += futures
+        self.remember(named)
+        return ContractsNamed(tuple(named))
+
+    async def list_options(self, command: ListOptions) -> OptionsListed:
+        """Every option listed for one class and expiry, no row when there is none.
+
+        Raises BrokerError when multipliers differ.
+        """
+        options = await listing.options_of(self._definitions, command)
+        self.remember(options)
+        return OptionsListed(
+            symbol=command.symbol,
+            trading_class=command.trading_class,
+            expiry=command.expiry,
+            multiplier=options[0].multiplier if options else _OPTION_MULTIPLIER,
+            exchange="SMART",
+            rows=listing.strike_rows(options),
+        )
+
+    def stream(self, con_ids: tuple[int, ...]) -> None:
+        """Stream exactly these contracts from now on. Changes go out as the pace allows; none is lost."""
+        self._wanted = con_ids
+        if self._session is not None:
+            self._session.outbox.stream(con_ids)
+
+    def take_quotes(self) -> QuotesTaken | None:
+        """Quotes that changed since the last call and the feeds that live; None when neither changed."""
+        return self._lines.take(self._clock.now())
+
+    # ------------------------------------------------------------------ orders
+
+    def place(self, command: PlaceOrder) -> None:
+        """Hand a new order to the transport.
+
+        Raises NotPaperAccountError when the session's account is not the allow-listed one,
+        BrokerUnreachableError when no broker can be reached, BrokerError when the order cannot be written or
+        its reference was already sent. Should the pace make it wait and the session end first, it is told as
+        UNKNOWN.
+        """
+        session = self._require_trading()
+        if session.evidence.find(command.order_ref) is not None:
+            raise BrokerError(f"{command.order_ref} was already sent")
+        terms = order_terms(command.combo, command.quantity, round_price(command.limit))
+        self.remember(leg.contract for leg in command.combo.legs)
+        order_id = session.client.getReqId()
+        self._raise_floor(session, order_id + 1)
+        order = KnownOrder(
+            command.order_ref,
+            order_id=order_id,
+            client_id=self._client_id,
+            contract=terms.contract,
+            action=terms.action,
+            quantity=terms.quantity,
+        )
+        session.evidence.placed(order)
+        self._send_order(session, order, terms)
+
+    def replace(self, command: ReplaceOrder) -> None:
+        """Move a working order's limit: the same id, with the contract as the broker returned it.
+
+        An order this session does not know is told as UNKNOWN, one that has ended is told again; neither is
+        sent. Raises as `place` does.
+        """
+        session = self._require_trading()
+        order = self._own_order(session, command.order_ref)
+        if order is None:
+            return
+        is_sold = order.contract.secType != "BAG" and order.action is Action.SELL
+        limit = round_price(-command.limit if is_sold else command.limit)
+        self._send_order(session, order, OrderTerms(order.contract, order.action, order.quantity, limit))
+
+    def cancel(self, command: CancelOrder) -> None:
+        """Ask for a working order's cancellation; unknown and ended orders as in `replace`."""
+        session = self._require_session()
+        order = self._own_order(session, command.order_ref)
+        if order is not None:
+            order_id = order.order_id
+            session.outbox.order(order.order_ref, lambda: session.client.cancelOrder(order_id, ""))
+
+    def _own_order(self, session: Session, order_ref: str) -> KnownOrder | None:
+        order = session.evidence.find(order_ref)
+        if order is None or order.order_id <= 0 or order.client_id != self._client_id:
+            session.evidence.doubt(order_ref, "not an order of this broker session")
+            return None
+        if order.status.is_terminal:
+            self.sink(order.report())
+            return None
+        return order
+
+    def _send_order(self, session: Session, order: KnownOrder, terms: OrderTerms) -> None:
+        raw = order_to_client(
+            terms,
+            order_id=order.order_id,
+            client_id=self._client_id,
+            account=self._account,
+            order_ref=order.order_ref,
+        )
+        session.outbox.order(
+            order.order_ref, lambda: session.client.placeOrder(order.order_id, terms.contract, raw)
+        )
+
+    # ------------------------------------------------------------------ inside
+
+    async def _ask(self, key: Key, send: Callable[[], Any]) -> list[Any]:
+        return await self._require_session().ask(key, send, self._request_timeout_s)
+
+    async def _server_time(self, within_s: float) -> datetime:
+        async with self._turn(TIME):
+            session = self._require_session()
+            answer = await session.ask(TIME, session.client.reqCurrentTime, within_s)
+            return datetime.fromtimestamp(answer[0], UTC)
+
+    async def _definitions(self, raw: Any) -> list[Contract]:
+        client = self._require_session().client
+        request_id = client.getReqId()
+        try:
+            rows = await self._ask(request_id, lambda: client.reqContractDetails(request_id, raw))
+        except RefusedError as refused:
+            if refused.code == _NO_DEFINITION:
+                return []
+            raise
+        return listing.described(rows)
+
+    def _held(self, rows: list[tuple[Any, float]]) -> tuple[tuple[int, int], ...]:
+        held: dict[int, int] = {}
+        for raw, quantity in rows:
+            contract = self._contracts.get(raw.conId) or from_client(raw)
+            if contract is not None and not is_settled(contract, self._clock.now()):
+                held[raw.conId] = round(quantity)
+        return tuple((con_id, held[con_id]) for con_id in sorted(held) if held[con_id])
+
+    def _raise_floor(self, session: Session, order_id: int) -> None:
+        # The gateway may hand out ids again after its nightly restart; ours only rise.
+        self._order_id_floor = max(self._order_id_floor, order_id)
+        session.client.updateReqId(self._order_id_floor)
+
+    def _turn(self, name: str) -> asyncio.Lock:
+        return self._turns.setdefault(name, asyncio.Lock())
+
+    def _require_session(self) -> Session:
+        if self._session is None:
+            raise BrokerUnreachableError("no session with the gateway")
+        return self._session
+
+    def _require_trading(self) -> Session:
+        session = self._require_session()
+        session.require_paper()
+        if not session.is_linked:
+            raise BrokerUnreachableError("the gateway has no connection to the broker")
+        if not session.is_writable:
+            raise BrokerUnreachableError("the socket to the gateway is closing")
+        return session
+
+    def _tell(self, event: Event) -> None:
+        self.sink(event)
+
+    def _notify(self, alert: Alert) -> None:
+        self.notify(alert)
+
+    def _lost(self, session: Session, reason: str) -> None:
+        if session is not self._session:
+            return
+        self._session = None
+        session.forget(reason)
+        session.drop()
+        self.sink(Disconnected(reason))
+
+    def _link_changed(self, session: Session, is_up: bool, data_lost: bool, text: str) -> None:
+        if session is not self._session:
+            return
+        if not is_up:
+            self.sink(Disconnected(text))
+            return
+        if data_lost:
+            self._lines.clear()
+            session.outbox.flush()
+        self._epoch += 1
+        self.sink(Connected(self._account, self._epoch))

@@ -1,0 +1,249 @@
+"""One connection to the gateway, from the greeting to its loss.
+
+Each connection gets a client, an inbox and evidence of its own, so that an answer that comes late, or an
+order id the gateway hands out again, can never be taken for something of another connection.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from bot.broker.compat import Client, RawContract
+from bot.broker.contracts import to_client
+from bot.broker.evidence import Evidence
+from bot.broker.inbox import CLIENT_ID_IN_USE, Inbox
+from bot.broker.pacing import Outbox, Pacer
+from bot.broker.quotes import LineBook
+from bot.broker.requests import Key, Requests
+from bot.clock import Clock
+from bot.errors import BrokerUnreachableError, NotPaperAccountError
+from bot.events import Alert, Event
+from market.contract import Contract, SecurityType
+
+_PAPER_ACCOUNT = re.compile(r"DU[0-9]+")
+_MESSAGE_ID = re.compile(r"fields: \['(\d+)'")
+_NAMED_MESSAGE = re.compile(r"Error for (\w+)")
+# Messages that only decorate a line; one that cannot be read harms nothing.
+_DECORATION = {
+    "45",
+    "46",
+    "47",
+    "57",
+    "58",
+    "81",
+    "84",
+    "tickGeneric",
+    "tickString",
+    "tickEFP",
+    "tickReqParams",
+}
+
+
+def require_paper(accounts: list[str], allowed: str) -> None:
+    """Raise NotPaperAccountError unless `accounts` is exactly the allowed account and that is a paper one."""
+    if not _PAPER_ACCOUNT.fullmatch(allowed):
+        raise NotPaperAccountError(
+            f"{allowed!r} is not a paper account: set broker.account to your paper account, DU and digits"
+        )
+    if accounts != [allowed]:
+        served = ", ".join(accounts) or "no account"
+        raise NotPaperAccountError(
+            f"the gateway serves {served}, not exactly {allowed}: log it in to the paper account only"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Whom a session tells: events, alerts, and `lost(session, reason)` and `linked(session, is_up,
+    data_lost, text)` about itself.
+    """
+
+    tell: Callable[[Event], None]
+    notify: Callable[[Alert], None]
+    lost: Callable[["Session", str], None]
+    linked: Callable[["Session", bool, bool, str], None]
+
+
+class Session:
+    """A client, what it hears, and what still has to be said through it."""
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        client_id: int,
+        clock: Clock,
+        lines: LineBook,
+        contracts: Mapping[int, Contract],
+        hooks: Hooks,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._account, self._client_id = account, client_id
+        self._hooks, self._lines, self._contracts = hooks, lines, contracts
+        self._foreign: str | None = None
+        self._refusal: asyncio.Future[None] = loop.create_future()
+        self.is_linked = True
+        self.requests = Requests()
+        self.evidence = Evidence(client_id, hooks.tell, loop.call_later, contracts.get)
+        self.inbox = Inbox(
+            account=account,
+            now=clock.now,
+            lines=lines,
+            requests=self.requests,
+            evidence=self.evidence,
+            tell=hooks.tell,
+            notify=hooks.notify,
+            on_accounts=self._greeted_by,
+            on_foreign=self._saw_foreign,
+            on_refused=self._refused,
+            on_link=self._link_changed,
+            on_lost=lambda reason: hooks.lost(self, reason),
+        )
+        self.client: Any = Client(self.inbox.callbacks())
+        self.client.decoder.logger = _Undecoded(self._unreadable)
+        self.client.apiError += self._closed_early
+        self.outbox = Outbox(Pacer(loop.time), lambda: lines.streamed, self._subscribe, self._unsubscribe)
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether bytes handed over now reach the socket."""
+        transport = self.client.conn.transport
+        return transport is not None and not transport.is_closing()
+
+    async def open(self, host: str, port: int, within_s: float) -> None:
+        """Connect and be greeted. Raises NotPaperAccountError, or BrokerUnreachableError with the reason."""
+        greeting = asyncio.ensure_future(self.client.connectAsync(host, port, self._client_id, within_s))
+        try:
+            await asyncio.wait(
+                {greeting, self._refusal}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if self._refusal.done():
+                self._refusal.result()
+            if not greeting.done():
+                raise BrokerUnreachableError(f"the gateway at {host}:{port} did not greet in {within_s:g} s")
+            try:
+                greeting.result()
+            except (OSError, TimeoutError) as error:
+                raise BrokerUnreachableError(
+                    f"nothing answers at {host}:{port}: start the gateway and enable its API ({error!r})"
+                ) from error
+            self.require_paper()
+            self.outbox.pacer.sent()
+        except BaseException:
+            greeting.cancel()
+            with suppress(BaseException):
+                await greeting
+            await self.close()
+            raise
+        finally:
+            if not self._refusal.done():
+                self._refusal.cancel()
+            elif not self._refusal.cancelled():
+                self._refusal.exception()
+
+    def drop(self) -> None:
+        """Close the connection without telling anybody."""
+        self.client.apiError -= self._closed_early
+        if self.is_writable:
+            self.client.disconnect()
+
+    async def close(self) -> None:
+        """Drop the connection and let the loop see it closed."""
+        self.drop()
+        await asyncio.sleep(0)
+
+    def require_paper(self) -> None:
+        """Raise NotPaperAccountError unless this session serves the paper account alone, as far as was
+        seen.
+        """
+        require_paper(self.client.getAccounts() if self.client.isReady() else [], self._account)
+        if self._foreign is not None:
+            raise NotPaperAccountError(f"the gateway sent a message of account {self._foreign}")
+
+    async def ask(self, key: Key, send: Callable[[], Any], within_s: float) -> list[Any]:
+        """Put a question and wait for its complete answer. Raises as `Requests.answer` does."""
+        pacer = self.outbox.pacer
+        while wait_s := pacer.wait_s():  # noqa: ASYNC110 -- the pace is a matter of time alone
+            await asyncio.sleep(wait_s)
+        if not self.is_writable:
+            raise BrokerUnreachableError("the session ended before the question was put")
+        self.requests.open(key)
+        pacer.sent()
+        send()
+        return await self.requests.answer(key, within_s)
+
+    def forget(self, reason: str) -> None:
+        """The connection is gone: open questions fail, and orders that were never written are in doubt."""
+        for order_ref in self.outbox.close():
+            self.evidence.doubt(order_ref, f"never written: {reason}")
+        self.requests.abandon(reason)
+        self._lines.clear()
+
+    def _subscribe(self, con_id: int) -> None:
+        contract = self._contracts.get(con_id)
+        request_id = self.client.getReqId()
+        self._lines.open(request_id, contract or Contract(SecurityType.OPTION, "", con_id=con_id))
+        raw = RawContract(conId=con_id, exchange="SMART") if contract is None else to_client(contract)
+        self.client.reqMktData(request_id, raw, "", False, False, [])
+
+    def _unsubscribe(self, con_id: int) -> None:
+        self.client.cancelMktData(self._lines.close(con_id))
+
+    def _greeted_by(self, accounts: list[str]) -> None:
+        try:
+            require_paper(accounts, self._account)
+        except NotPaperAccountError as error:
+            if not self._refuse(error):
+                self._saw_foreign(", ".join(accounts))
+
+    def _saw_foreign(self, account: str) -> None:
+        if self._foreign is None:
+            self._foreign = account
+            self._hooks.notify(
+                Alert("error", "foreign_account", f"message of account {account}, expected {self._account}")
+            )
+
+    def _refused(self, code: int, text: str) -> None:
+        remedy = ""
+        if code == CLIENT_ID_IN_USE:
+            remedy = f": another program uses client id {self._client_id}; stop it, or choose another id"
+        self._refuse(BrokerUnreachableError(f"{code} {text}{remedy}"))
+
+    def _closed_early(self, message: str) -> None:
+        self._refuse(BrokerUnreachableError(f"the gateway closed the connection: {message}"))
+
+    def _refuse(self, error: Exception) -> bool:
+        if self._refusal.done():
+            return False
+        self._refusal.set_exception(error)
+        return True
+
+    def _link_changed(self, is_up: bool, data_lost: bool, text: str) -> None:
+        self.is_linked = is_up
+        self._hooks.linked(self, is_up, data_lost, text)
+
+    def _unreadable(self, message: str) -> None:
+        found = _MESSAGE_ID.search(message) or _NAMED_MESSAGE.search(message)
+        name = found.group(1) if found else "?"
+        is_unknown = name.isdigit() and int(name) not in self.client.decoder.handlers
+        harmless = is_unknown or name in _DECORATION
+        self._hooks.notify(
+            Alert("warning" if harmless else "error", "unreadable_message", f"message {name} cannot be read")
+        )
+        if not harmless:
+            # Not from inside the decoder, which still walks over the bytes it received.
+            asyncio.get_running_loop().call_soon(self._hooks.lost, self, f"unreadable message {name}")
+
+
+class _Undecoded:
+    """Stands in for the decoder's logger, through which it reports and then forgets what it cannot read."""
+
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self._report = report
+
+    def exception(self, message: str, *_: object) -> None:
+        """The decoder, or a handler it called, failed."""
+        self._report(message)
