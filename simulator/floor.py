@@ -1,0 +1,266 @@
+"""The floor of the exchange: one order after another meets the top of the book, trades, waits, or ends.
+
+Orders meet the book oldest first and share the sizes on display. Every change gives reports in the order in
+which a broker sends them: executions, then the order's state, then the account.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from market.contract import SecurityType
+from simulator.account import Account
+from simulator.blotter import Blotter
+from simulator.fees import execution_fee, minimum_top_up, order_minimum_usd
+from simulator.hours import next_open, trading_day
+from simulator.judgement import Refusal
+from simulator.matching import (
+    UNLIMITED,
+    DisplayedSize,
+    Gain,
+    gains,
+    leg_price,
+    natural_outlay,
+    order_price,
+    reaches_limit,
+    reaches_stop,
+)
+from simulator.model import (
+    AccountChanged,
+    Executed,
+    Execution,
+    Instrument,
+    Market,
+    OrderChanged,
+    OrderError,
+    OrderRequest,
+    OrderState,
+    Report,
+    Tick,
+    WorkingOrder,
+)
+
+#: The broker's con_id of every USD combination.
+COMBO_CON_ID: Final = 28812380
+
+
+@dataclass(frozen=True, slots=True)
+class HouseRules:
+    """What a test or a fault plan may change about the venue."""
+
+    limit_to_displayed_size: bool = True
+    #: False: a new order waits for the next match(), so that a cancel can race its fill.
+    fill_on_arrival: bool = True
+    #: From the settlement value being known to the cash being booked.
+    settlement_lag: timedelta = timedelta(0)
+
+
+class Floor:
+    """Where working orders trade."""
+
+    def __init__(self, market: Market, account: Account, blotter: Blotter, rules: HouseRules) -> None:
+        """A floor that books its trades into `account` and `blotter`."""
+        self._market = market
+        self._account = account
+        self._blotter = blotter
+        self._rules = rules
+        self._displayed_at: datetime | None = None
+        self._displayed = DisplayedSize()
+
+    def admit(self, order: WorkingOrder) -> datetime | None:
+        """Give the order its trading day; when it has to wait for an open, that open (now if the calendar has
+        none).
+        """
+        legs = gains(order.request)
+        instruments = self._instruments(legs)
+        now = self._market.now
+        is_open = self._is_open(legs)
+        order.session = trading_day(instruments, now, is_open=is_open)
+        return None if is_open else next_open(instruments, now) or now
+
+    def work(self, orders: Sequence[WorkingOrder]) -> list[Report]:
+        """Let `orders`, oldest first, meet the book of this moment."""
+        reports: list[Report] = []
+        ready: list[tuple[WorkingOrder, tuple[Gain, ...]]] = []
+        for order in orders:
+            legs = gains(order.request)
+            if not order.request.transmit:
+                continue
+            over = self._over(order, legs)
+            if over:
+                reports += self._expire(order, over)
+            elif self._is_open(legs):
+                ready.append((order, legs))
+            elif order.state is OrderState.SUBMITTED:
+                order.state = OrderState.PRE_SUBMITTED
+                reports.append(changed(order))
+        if not ready:
+            return reports
+        con_ids = dict.fromkeys(gain.con_id for _, legs in ready for gain in legs)
+        book = {tick.con_id: tick for tick in self._market.ticks(con_ids)}
+        if self._market.now != self._displayed_at:
+            self._displayed_at = self._market.now
+            self._displayed = DisplayedSize()
+        for order, legs in ready:
+            reports += self._meet(order, legs, book)
+        return reports
+
+    def cancel(self, order: WorkingOrder, reason: str = "") -> list[Report]:
+        """End an order at once: pending, cancelled, and the broker's 202."""
+        order.state = OrderState.PENDING_CANCEL
+        pending = OrderChanged(replace(order), open_order=False)
+        self._blotter.end(order, OrderState.CANCELLED, "Cancelled by Trader", self._market.now, reason)
+        return [
+            pending,
+            changed(order),
+            order_error(order.request, Refusal(202, f"Order Canceled - reason:{reason}")),
+        ]
+
+    def _expire(self, order: WorkingOrder, reason: str) -> list[Report]:
+        self._blotter.end(order, OrderState.CANCELLED, "Expired", self._market.now, reason)
+        return [changed(order)]
+
+    def _over(self, order: WorkingOrder, legs: Sequence[Gain]) -> str:
+        """Why the order can no longer trade; empty while it can."""
+        now = self._market.now
+        instruments = self._instruments(legs)
+        is_open = self._is_open(legs)
+        if not is_open and any(i.last_trade is not None and now >= i.last_trade for i in instruments):
+            return "The contract has expired"
+        if order.request.tif != "DAY" or order.session is None:
+            return ""
+        day = trading_day(instruments, now, is_open=is_open)
+        return "The day order expired at the close" if day > order.session else ""
+
+    def _meet(self, order: WorkingOrder, legs: tuple[Gain, ...], book: Mapping[int, Tick]) -> list[Report]:
+        """One order against the book of this moment."""
+        reports: list[Report] = []
+        outlay = natural_outlay(legs, book)
+        is_stop = "STP" in order.request.order_type
+        if is_stop and not order.triggered and outlay is not None:
+            order.triggered = reaches_stop(order.request, outlay)
+        active = order.triggered or not is_stop
+        if active and order.state is OrderState.PRE_SUBMITTED:
+            order.state = OrderState.SUBMITTED
+            reports.append(changed(order))
+        if active and outlay is not None and reaches_limit(order.request, outlay):
+            shown = self._displayed.units(legs, book) if self._rules.limit_to_displayed_size else UNLIMITED
+            units = min(int(order.remaining), shown)
+            if units:
+                self._displayed.take(legs, units)
+                reports += self._fill(order, legs, units, outlay, book)
+        if order.perm_id in self._blotter.working:
+            if order.request.tif == "IOC":
+                reports += self.cancel(order, "The remainder of an immediate-or-cancel order")
+            elif order.filled and order.request.order_type == "MKT" and order.request.exchange != "SMART":
+                reports += self.cancel(order, "The remainder of a partially filled market order")
+        return reports
+
+    def _fill(
+        self, order: WorkingOrder, legs: tuple[Gain, ...], units: int, outlay: float, book: Mapping[int, Tick]
+    ) -> list[Report]:
+        request = order.request
+        price = order_price(request, outlay)
+        order.average_price = round(
+            (order.average_price * order.filled + price * units) / (order.filled + units), 9
+        )
+        order.filled += units
+        order.last_price = price
+        ids = self._blotter.fill_ids(self._market.now, len(legs) + bool(request.legs))
+        executions = []
+        if request.legs:
+            executions.append(
+                replace(
+                    _line(order, ids.pop(0), COMBO_CON_ID, SecurityType.COMBO, self._market.now),
+                    side=_SIDE[request.action],
+                    quantity=float(units),
+                    price=price,
+                    exchange=request.exchange,
+                    cumulative=order.filled,
+                    average_price=order.average_price,
+                )
+            )
+        for index, (gain, exec_id) in enumerate(zip(legs, ids, strict=True)):
+            executions.append(self._fill_leg(order, index, gain, units, exec_id, book[gain.con_id]))
+        self._blotter.executions += executions
+        if not order.remaining:
+            self._blotter.end(order, OrderState.FILLED, f"Filled Size: {order.filled:g}", self._market.now)
+        return [
+            *map(Executed, executions),
+            changed(order),
+            AccountChanged(tuple(gain.con_id for gain in legs)),
+        ]
+
+    def _fill_leg(
+        self, order: WorkingOrder, index: int, gain: Gain, units: int, exec_id: str, tick: Tick
+    ) -> Execution:
+        price = leg_price(gain, tick)
+        instrument = self._market.instrument(gain.con_id)
+        if price is None or instrument is None:
+            raise AssertionError("a leg fills only where the natural price was formed")
+        contract = instrument.contract
+        quantity = units * abs(gain.quantity)
+        fee = execution_fee(contract, quantity, price, in_combo=bool(order.request.legs))
+        top_up = minimum_top_up(order.accrued_commission, fee.broker_usd, order_minimum_usd(contract))
+        order.accrued_commission = round(order.accrued_commission + fee.broker_usd, 6)
+        commission = round(fee.total_usd + top_up, 6)
+        realised = self._account.trade(contract, units * gain.quantity, price, commission)
+        costs = list(order.leg_costs)
+        costs[index] = round(costs[index] + quantity * price, 6)
+        order.leg_costs = tuple(costs)
+        cumulative = order.filled * abs(gain.quantity)
+        return replace(
+            _line(order, exec_id, gain.con_id, contract.security_type, self._market.now),
+            side="BOT" if gain.takes_ask else "SLD",
+            quantity=float(quantity),
+            price=price,
+            exchange=contract.exchange
+            if contract.exchange != "SMART"
+            else instrument.primary_exchange or "CBOE",
+            cumulative=cumulative,
+            average_price=round(costs[index] / cumulative, 9),
+            commission=commission,
+            realised_pnl=realised,
+        )
+
+    def _instruments(self, legs: Sequence[Gain]) -> list[Instrument]:
+        return [found for gain in legs if (found := self._market.instrument(gain.con_id)) is not None]
+
+    def _is_open(self, legs: Sequence[Gain]) -> bool:
+        return all(self._market.is_open(gain.con_id) for gain in legs)
+
+
+def changed(order: WorkingOrder) -> OrderChanged:
+    """The order as it is at this moment; what happens to it later does not change the report."""
+    return OrderChanged(replace(order))
+
+
+def order_error(request: OrderRequest, refused: Refusal) -> OrderError:
+    """A refusal addressed to the order's owner."""
+    return OrderError(request.client_id, request.order_id, refused.code, refused.text)
+
+
+_SIDE: Final = {"BUY": "BOT", "SELL": "SLD"}
+
+
+def _line(order: WorkingOrder, exec_id: str, con_id: int, kind: SecurityType, now: datetime) -> Execution:
+    """An execution with everything the lines of one order share."""
+    request = order.request
+    return Execution(
+        exec_id=exec_id,
+        order_id=request.order_id,
+        client_id=request.client_id,
+        perm_id=order.perm_id,
+        account=request.account,
+        con_id=con_id,
+        security_type=kind.value,
+        side="",
+        quantity=0.0,
+        price=0.0,
+        time=now,
+        exchange="",
+        cumulative=0.0,
+        average_price=0.0,
+        order_ref=request.order_ref,
+    )
