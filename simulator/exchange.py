@@ -154,10 +154,9 @@ class Exchange:
         return reports
 
     def open_orders(self, client_id: int | None) -> Sequence[WorkingOrder]:
-        """Working orders of one client, or of all."""
-        return [
-            o for o in self._blotter.working.values() if client_id is None or o.request.client_id == client_id
-        ]
+        """Working orders of one client, or of all, as they are at this moment."""
+        working = self._blotter.working.values()
+        return [replace(o) for o in working if client_id is None or o.request.client_id == client_id]
 
     def completed_orders(self) -> Sequence[WorkingOrder]:
         """Orders that ended since midnight in New York."""

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from simulator.exchange import Exchange
 from simulator.store import StateError, Store
-from tests.simulator.hand_market import ACCOUNT, PUT_WING, HandMarket, condor, single
+from tests.simulator.hand_market import ACCOUNT, EXPIRY_CLOSE, PUT_WING, HandMarket, condor, single
 
 
 class Killed(BaseException):
@@ -89,6 +90,26 @@ def test_what_is_not_json_is_not_written(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="Out of range"):
             store.save({"cash": float("nan")})
         assert store.load() == {"cash": 1.0}
+
+
+def _noted(name: str, real: Callable[..., Any], calls: list[str]) -> Callable[..., Any]:
+    def call(*args: Any) -> Any:
+        calls.append(name)
+        return real(*args)
+
+    return call
+
+
+def test_a_document_is_on_the_disk_before_it_takes_its_name_and_the_name_before_saving_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    store = Store(tmp_path)
+    for name in ("write", "fsync", "replace"):
+        monkeypatch.setattr(os, name, _noted(name, getattr(os, name), calls))
+    store.save({"a": 1})
+    store.close()
+    assert calls == ["write", "fsync", "replace", "fsync"]
 
 
 def _killed_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
@@ -238,6 +259,69 @@ def test_a_gateway_that_comes_back_goes_on_with_the_same_orders_account_and_cloc
         perm_ids = [report.order.perm_id for report in new if hasattr(report, "order")]
         assert set(perm_ids).isdisjoint(order.perm_id for order in before[2])
         assert len({line.exec_id for line in again.executions()}) == len(again.executions())
+
+
+def _fill(market: HandMarket, exchange: Exchange) -> None:
+    market.condor(shift=10.0)
+    assert exchange.match()
+
+
+def _close_of_day(market: HandMarket, exchange: Exchange) -> None:
+    market.advance(market.now + timedelta(hours=6))
+    assert exchange.match()
+
+
+def _settle(market: HandMarket, exchange: Exchange) -> None:
+    market.settle_spx(4700.0)
+    market.advance(EXPIRY_CLOSE)
+    assert exchange.match()
+
+
+def _correct(market: HandMarket, exchange: Exchange) -> None:
+    assert exchange.correct(exchange.executions()[1].exec_id, 13.0)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda market, exchange: exchange.cancel(7, 2),
+        lambda market, exchange: exchange.cancel_all(),
+        lambda market, exchange: exchange.submit(condor("BUY", 3, -30.0, order_id=2)),
+        lambda market, exchange: exchange.submit(condor("BUY", 5000, -30.0, order_id=3)),
+        _fill,
+        _close_of_day,
+        _settle,
+        _correct,
+    ],
+    ids=["cancel", "cancel all", "modify", "reject", "fill", "close of day", "settlement", "correction"],
+)
+def test_whatever_was_reported_is_on_disk_already(
+    tmp_path: Path, act: Callable[[HandMarket, Exchange], object]
+) -> None:
+    def seen(exchange: Exchange) -> tuple[object, ...]:
+        return (
+            list(exchange.open_orders(None)),
+            list(exchange.completed_orders()),
+            list(exchange.executions()),
+            [(line.con_id, line.quantity, line.average_cost) for line in exchange.positions()],
+            [value for key, value, _ in exchange.account_values() if key == "TotalCashValue"],
+        )
+
+    market = HandMarket()
+    market.condor()
+    with Store(tmp_path) as store:
+        exchange = Exchange(market, ACCOUNT, store=store)
+        exchange.submit(condor("BUY", 2, -11.0))
+        exchange.submit(condor("BUY", 1, -30.0, order_id=2))
+        before = seen(exchange)
+        act(market, exchange)
+        after = seen(exchange)
+    assert after != before
+    now = market.now
+    with Store(tmp_path) as store:
+        again = Exchange(market, ACCOUNT, store=store)
+        assert market.now == now
+        assert seen(again) == after
 
 
 def test_the_state_of_another_account_is_refused(tmp_path: Path) -> None:
