@@ -1,0 +1,249 @@
+"""What put-call parity says about one expiry: forward, discount factor, bounds and which quotes to believe.
+
+The forward that prices an expiry is not observed; calls and puts of one strike imply it (METHOD 4.4). A
+weighted regression of C - P on the strike gives forward and discount together, conversions and reversals
+bound the forward by prices that can be dealt on, and a leg that breaks parity by more than its spread is
+priced from the other. All arrays share one ascending strike axis; NaN, a price of zero or a crossed market
+is no quote. Sums are exact (math.fsum), so that a result does not depend on the machine's summation order.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from market.normal import FloatArray
+from market.rounding import round_price, round_ratio
+
+BoolArray = npt.NDArray[np.bool_]
+
+MIN_STRIKES = 8
+STRIKE_BAND = 0.08
+
+
+class ParityFault(StrEnum):
+    """Why an expiry has no parity forward."""
+
+    INVALID_INPUT = "invalid_input"  # spot, time or tick is not a positive number
+    TOO_FEW_STRIKES = "too_few_strikes"
+    RESIDUALS_TOO_LARGE = "residuals_too_large"
+    DISCOUNT_NOT_POSITIVE = "discount_not_positive"
+
+
+class ArbitrageKind(StrEnum):
+    """Which static no-arbitrage relation between calls of one expiry is broken."""
+
+    CALL_SPREAD_NEGATIVE = "call_spread_negative"
+    CALL_SPREAD_ABOVE_WIDTH = "call_spread_above_width"
+    NOT_CONVEX = "not_convex"
+
+
+@dataclass(frozen=True, slots=True)
+class ParityForward:
+    """Forward in points, discount factor, continuous yearly rates and how well the strikes agree."""
+
+    forward: float
+    discount: float
+    rate_box: float
+    dividend_yield: float
+    residual_mad: float  # median absolute residual of C - P, in points
+    strikes_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardBounds:
+    """Where dealable prices leave the forward; None on a side without quotes. Crossed: suspect data."""
+
+    lo: float | None
+    hi: float | None
+    crossed: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CleanMids:
+    """Middle prices after leg cleaning, NaN where there is no quote, and which of them parity replaced."""
+
+    call_mid: FloatArray
+    put_mid: FloatArray
+    call_repriced: BoolArray
+    put_repriced: BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class ArbitrageViolation:
+    """One broken relation: the two or three strikes it binds, and by how many points it is broken."""
+
+    kind: ArbitrageKind
+    strikes: tuple[float, ...]
+    amount: float
+
+
+def parity_regression(
+    strikes: FloatArray,
+    call_bid: FloatArray,
+    call_ask: FloatArray,
+    put_bid: FloatArray,
+    put_ask: FloatArray,
+    spot: float,
+    t_years: float,
+    tick: float,
+    *,
+    band: float = STRIKE_BAND,
+    min_strikes: int = MIN_STRIKES,
+) -> ParityForward | ParityFault:
+    """Forward and discount factor from the mids of all strikes within +-band of spot (METHOD 4.4, step 1).
+
+    C - P = D F - D K is fitted with weights 1/(call spread^2 + put spread^2); a locked market counts as one
+    tick wide. Fewer than `min_strikes` strikes, or a median absolute residual above one tick, is a
+    ParityFault.
+    """
+    if not all(math.isfinite(v) and v > 0.0 for v in (spot, t_years, tick)):
+        return ParityFault.INVALID_INPUT
+    used = (
+        _two_sided(call_bid, call_ask)
+        & _two_sided(put_bid, put_ask)
+        & (np.abs(strikes - spot) <= band * spot)
+    )
+    if np.count_nonzero(used) < max(min_strikes, 2):
+        return ParityFault.TOO_FEW_STRIKES
+    # Strikes measured from spot keep the normal equations well conditioned.
+    k = (strikes - spot)[used].tolist()
+    y = (_mid(call_bid, call_ask) - _mid(put_bid, put_ask))[used].tolist()
+    variance = np.square(call_ask - call_bid) + np.square(put_ask - put_bid)
+    w = (1.0 / np.maximum(variance, tick * tick))[used].tolist()
+    total = math.fsum(w)
+    k_mean = math.fsum(a * b for a, b in zip(w, k, strict=True)) / total
+    y_mean = math.fsum(a * b for a, b in zip(w, y, strict=True)) / total
+    covariance = math.fsum(a * (b - k_mean) * (c - y_mean) for a, b, c in zip(w, k, y, strict=True))
+    slope = covariance / math.fsum(a * (b - k_mean) ** 2 for a, b in zip(w, k, strict=True))
+    if not slope < 0.0:
+        return ParityFault.DISCOUNT_NOT_POSITIVE
+    residuals = np.array([c - y_mean - slope * (b - k_mean) for b, c in zip(k, y, strict=True)])
+    mad = round_price(float(np.median(np.abs(residuals))))
+    if mad > tick:
+        return ParityFault.RESIDUALS_TOO_LARGE
+    discount, forward = -slope, spot + k_mean - y_mean / slope
+    rate = -math.log(discount) / t_years
+    return ParityForward(
+        forward=round_price(forward),
+        discount=round_ratio(discount),
+        rate_box=round_ratio(rate),
+        dividend_yield=round_ratio(rate - math.log(forward / spot) / t_years),
+        residual_mad=mad,
+        strikes_used=len(k),
+    )
+
+
+def box_discount(
+    strikes: FloatArray, call_bid: FloatArray, call_ask: FloatArray, put_bid: FloatArray, put_ask: FloatArray
+) -> float | None:
+    """Discount factor of the widest box with four two-sided legs, from mids; None without two such strikes.
+
+    D = [(C1 - P1) - (C2 - P2)] / (K2 - K1) (METHOD 4.4, step 2).
+    """
+    used = np.flatnonzero(_two_sided(call_bid, call_ask) & _two_sided(put_bid, put_ask))
+    if used.size < 2:
+        return None
+    first, last = int(used[0]), int(used[-1])
+    synthetic = _mid(call_bid, call_ask) - _mid(put_bid, put_ask)
+    return round_ratio(float((synthetic[first] - synthetic[last]) / (strikes[last] - strikes[first])))
+
+
+def executable_bounds(
+    strikes: FloatArray,
+    call_bid: FloatArray,
+    call_ask: FloatArray,
+    put_bid: FloatArray,
+    put_ask: FloatArray,
+    discount: float,
+    cost: float = 0.0,
+) -> ForwardBounds:
+    """Forward bounds from synthetic forwards that can be dealt on (METHOD 4.4, step 3).
+
+    lo: the best price to sell the forward at, max K + (C_bid - P_ask - cost)/D; hi: the best to buy it at,
+    min K + (C_ask - P_bid + cost)/D. cost: fees of one conversion or reversal in points.
+    """
+    sellable = _positive(call_bid) & _positive(put_ask)
+    buyable = _positive(call_ask) & _positive(put_bid)
+    lows = (strikes + (call_bid - put_ask - cost) / discount)[sellable]
+    highs = (strikes + (call_ask - put_bid + cost) / discount)[buyable]
+    lo = round_price(float(lows.max())) if lows.size else None
+    hi = round_price(float(highs.min())) if highs.size else None
+    return ForwardBounds(lo, hi, crossed=lo is not None and hi is not None and lo > hi)
+
+
+def clean_mids(
+    strikes: FloatArray,
+    call_bid: FloatArray,
+    call_ask: FloatArray,
+    put_bid: FloatArray,
+    put_ask: FloatArray,
+    forward: float,
+    discount: float,
+    cost: float = 0.0,
+) -> CleanMids:
+    """Mids with the less liquid leg of a strike repriced where parity is broken (METHOD 4.4, step 4).
+
+    Broken means |C - P - D (F - K)| above both half-spreads plus cost. The less liquid leg is the one with
+    the wider spread, and of two equally wide ones the one in the money. A repriced leg that would be
+    negative becomes NaN: then the other leg is not to be believed either.
+    """
+    call = np.where(_two_sided(call_bid, call_ask), _mid(call_bid, call_ask), np.nan)
+    put = np.where(_two_sided(put_bid, put_ask), _mid(put_bid, put_ask), np.nan)
+    parity = discount * (forward - strikes)
+    call_spread, put_spread = call_ask - call_bid, put_ask - put_bid
+    # Rounded, so that a residual equal to the half-spreads does not break parity by its last bit.
+    excess = round_price(np.abs(call - put - parity) - 0.5 * (call_spread + put_spread) - cost)
+    broken = excess > 0.0
+    wider = round_price(call_spread - put_spread)
+    call_first = (wider > 0.0) | ((wider == 0.0) & (strikes < forward))
+    call_repriced, put_repriced = broken & call_first, broken & ~call_first
+    new_call = np.where(call_repriced, put + parity, call)
+    new_put = np.where(put_repriced, call - parity, put)
+    return CleanMids(
+        call_mid=round_price(np.where(new_call >= 0.0, new_call, np.nan)),
+        put_mid=round_price(np.where(new_put >= 0.0, new_put, np.nan)),
+        call_repriced=call_repriced,
+        put_repriced=put_repriced,
+    )
+
+
+def static_arbitrage(
+    strikes: FloatArray, call_mid: FloatArray, discount: float, tolerance: float = 0.0
+) -> tuple[ArbitrageViolation, ...]:
+    """Static arbitrage among calls of one expiry, neighbour by neighbour (METHOD 4.4, step 4).
+
+    NaN calls are left out. Required: 0 <= C(K1) - C(K2) <= D (K2 - K1), and a middle strike not above the
+    chord of its neighbours. tolerance: points by which mids may break a relation, usually half a spread.
+    """
+    known = np.isfinite(call_mid)
+    ladder = list(zip(strikes[known].tolist(), call_mid[known].tolist(), strict=True))
+    found: list[ArbitrageViolation] = []
+
+    def report(kind: ArbitrageKind, amount: float, *at: float) -> None:
+        broken_by = round_price(amount)
+        if broken_by > tolerance:
+            found.append(ArbitrageViolation(kind, at, broken_by))
+
+    for (k1, c1), (k2, c2) in pairwise(ladder):
+        report(ArbitrageKind.CALL_SPREAD_NEGATIVE, c2 - c1, k1, k2)
+        report(ArbitrageKind.CALL_SPREAD_ABOVE_WIDTH, c1 - c2 - discount * (k2 - k1), k1, k2)
+    for (k1, c1), (k2, c2), (k3, c3) in zip(ladder, ladder[1:], ladder[2:], strict=False):
+        chord = ((k3 - k2) * c1 + (k2 - k1) * c3) / (k3 - k1)
+        report(ArbitrageKind.NOT_CONVEX, c2 - chord, k1, k2, k3)
+    return tuple(found)
+
+
+def _mid(bid: FloatArray, ask: FloatArray) -> FloatArray:
+    return 0.5 * (bid + ask)
+
+
+def _positive(price: FloatArray) -> BoolArray:
+    return (price > 0.0) & (price < np.inf)
+
+
+def _two_sided(bid: FloatArray, ask: FloatArray) -> BoolArray:
+    return _positive(bid) & _positive(ask) & (bid <= ask)

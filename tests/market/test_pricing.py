@@ -1,0 +1,453 @@
+"""Black-76 prices, greeks and implied volatilities against golden values, oracles and their own laws."""
+
+import importlib.util
+import json
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from market.normal import normal_cdf, scaled_erfc
+from market.pricing import Greeks, VolatilityFault, black76_greeks, black76_price, implied_volatility
+
+FloatArray = npt.NDArray[np.float64]
+T = 45 / 365
+D = math.exp(-0.045 * T)
+
+
+def oracle(name: str) -> Any:
+    """An optional library to compare with; the test is skipped where it is not installed."""
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the oracles' own deprecations are not ours
+        return importlib.import_module(name)
+
+
+def exact_price(forward: float, strike: float, t: float, sigma: float, discount: float, is_call: bool) -> Any:
+    """Black-76 with enough digits for a price of 1e-250 (mpmath)."""
+    mp = oracle("mpmath")
+    with mp.workdps(320):
+        f, k, t, v, d = (mp.mpf(float(x)) for x in (forward, strike, t, sigma, discount))
+        s = v * mp.sqrt(t)
+        sign = 1 if is_call else -1
+        d1 = mp.log(f / k) / s + s / 2
+        return sign * d * (f * _cdf(mp, sign * d1) - k * _cdf(mp, sign * (d1 - s)))
+
+
+def _cdf(mp: Any, x: Any) -> Any:
+    return mp.erfc(-x / mp.sqrt(2)) / 2
+
+
+# ------------------------------------------------------------------------------------------- golden
+
+GOLDEN = [
+    ("b76 VIX call F=18 K=22 T=45/365 s=.95 r=.045", 18.0, 22.0, 0.95, True),
+    ("b76 same but (wrong) spot=15 as forward", 15.0, 22.0, 0.95, True),
+    ("b76 SPX put F=6030 K=5700 T=45/365 s=.19", 6030.0, 5700.0, 0.19, False),
+]
+GOLDEN_VALUES = {
+    GOLDEN[0][0]: (1.102277, 0.330016, 0.331852, 0.060116, 2.281287),
+    GOLDEN[1][0]: (0.372166, 0.162298, 0.163201, 0.048988, 1.29096),
+    GOLDEN[2][0]: (43.25235, -0.189197, -0.19025, 0.000671, 571.836934),
+}
+
+
+@pytest.mark.parametrize(("name", "forward", "strike", "sigma", "is_call"), GOLDEN)
+def test_the_golden_options_reproduce_to_six_decimals(
+    name: str, forward: float, strike: float, sigma: float, is_call: bool
+) -> None:
+    arguments = (forward, strike, T, sigma, D, is_call)
+    price, greeks = black76_price(*arguments), black76_greeks(*arguments)
+    found = (price, greeks.delta, greeks.delta_forward, greeks.gamma, greeks.vega)
+    assert tuple(round(float(v), 6) for v in found) == GOLDEN_VALUES[name]
+    back = implied_volatility(price, forward, strike, T, D, is_call)
+    assert float(back.sigma) == pytest.approx(sigma, rel=1e-12)
+
+
+def test_the_golden_values_here_are_those_of_the_golden_file() -> None:
+    path = Path(__file__).resolve().parents[2].parent / "shared" / "golden.json"
+    if not path.exists():
+        pytest.skip("the golden file is kept beside the project and is not here")
+    golden = json.loads(path.read_text(encoding="utf-8"))
+    for name, values in GOLDEN_VALUES.items():
+        assert tuple(golden[name].values()) == values
+
+
+# ------------------------------------------------------------------------------------------ regimes
+
+
+def market_like(rng: np.random.Generator, n: int) -> tuple[FloatArray, ...]:
+    t = rng.uniform(1.0, 120.0, n) / 365
+    sigma = rng.uniform(0.08, 0.6, n)
+    return 6030.0 * np.exp(rng.uniform(-5.0, 5.0, n) * sigma * np.sqrt(t)), t, sigma
+
+
+def deep(rng: np.random.Generator, n: int) -> tuple[FloatArray, ...]:
+    t = rng.uniform(1.0, 120.0, n) / 365
+    sigma = rng.uniform(0.05, 0.5, n)
+    distance = rng.uniform(6.0, 33.5, n) * np.where(rng.random(n) < 0.5, -1.0, 1.0)
+    return 6030.0 * np.exp(distance * sigma * np.sqrt(t)), t, sigma
+
+
+def same_day(rng: np.random.Generator, n: int) -> tuple[FloatArray, ...]:
+    t = np.floor(rng.uniform(1.0, 391.0, n)) / (365 * 24 * 60)
+    sigma = rng.uniform(0.08, 0.8, n)
+    distance = np.where(rng.random(n) < 0.1, 0.0, rng.uniform(-6.0, 6.0, n))
+    return 6030.0 * np.exp(distance * sigma * np.sqrt(t)), t, sigma
+
+
+def vix_like(rng: np.random.Generator, n: int) -> tuple[FloatArray, ...]:
+    t = rng.uniform(3.0, 270.0, n) / 365
+    sigma = rng.uniform(0.4, 3.0, n)
+    return 18.0 * np.exp(rng.uniform(-2.5, 4.0, n) * sigma * np.sqrt(t)), t, sigma
+
+
+REGIMES = {"market": market_like, "deep": deep, "same_day": same_day, "vix": vix_like}
+
+
+def generator(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(seed))
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+@given(seed=st.integers(0, 2**32))
+def test_a_price_gives_its_volatility_back_to_1e_10(regime: str, seed: int) -> None:
+    rng = generator(seed)
+    forward = 18.0 if regime == "vix" else 6030.0
+    strike, t, sigma = REGIMES[regime](rng, 200)
+    discount = np.exp(-0.045 * t)
+    is_call = strike > forward
+    price = black76_price(forward, strike, t, sigma, discount, is_call)
+    for guess in (None, sigma * rng.uniform(0.98, 1.02, 200), sigma * rng.uniform(0.1, 9.0, 200)):
+        found = implied_volatility(price, forward, strike, t, discount, is_call, guess)
+        assert not found.reason.any()
+        np.testing.assert_allclose(found.sigma, sigma, rtol=1e-10, atol=0.0)
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_price_and_volatility_agree_with_arithmetic_of_320_digits(regime: str) -> None:
+    forward = 18.0 if regime == "vix" else 6030.0
+    strike, t, sigma = REGIMES[regime](generator(11), 60)
+    discount = np.exp(-0.045 * t)
+    is_call = strike > forward
+    exact = [exact_price(forward, *row) for row in zip(strike, t, sigma, discount, is_call, strict=True)]
+    price = np.array([float(p) for p in exact])
+    assert price.min() > 1e-260
+    np.testing.assert_allclose(
+        black76_price(forward, strike, t, sigma, discount, is_call), price, rtol=1e-11, atol=0.0
+    )
+    found = implied_volatility(price, forward, strike, t, discount, is_call)
+    np.testing.assert_allclose(found.sigma, sigma, rtol=1e-10, atol=0.0)
+
+
+def test_the_deep_region_reaches_prices_of_1e_minus_240() -> None:
+    strike, t, sigma = deep(generator(1), 2000)
+    price = black76_price(6030.0, strike, t, sigma, 1.0, strike > 6030.0)
+    assert price.min() < 1e-240
+    assert not implied_volatility(price, 6030.0, strike, t, 1.0, strike > 6030.0).reason.any()
+
+
+@given(seed=st.integers(0, 2**32))
+def test_an_in_the_money_price_gives_all_the_digits_it_still_holds(seed: int) -> None:
+    strike, t, sigma = market_like(generator(seed), 200)
+    is_call = strike < 6030.0
+    price = black76_price(6030.0, strike, t, sigma, 1.0, is_call)
+    found = implied_volatility(price, 6030.0, strike, t, 1.0, is_call)
+    known = np.isfinite(found.sigma)
+    np.testing.assert_allclose(found.sigma[known], sigma[known], rtol=1e-8)
+    time_value = price - np.abs(6030.0 - strike)
+    assert (found.reason[~known] != VolatilityFault.NONE).all()
+    assert (time_value[~known] < 0.01).all()  # no dealable price is refused
+
+
+# ------------------------------------------------------------------------------------------- oracles
+
+
+def test_prices_and_greeks_agree_with_quantlib() -> None:
+    ql = oracle("QuantLib")
+    strike, t, sigma = market_like(generator(2), 300)
+    for is_call in (True, False):
+        greeks = black76_greeks(6030.0, strike, t, sigma, D, is_call)
+        price = black76_price(6030.0, strike, t, sigma, D, is_call)
+        for i in range(300):
+            payoff = ql.PlainVanillaPayoff(ql.Option.Call if is_call else ql.Option.Put, float(strike[i]))
+            black = ql.BlackCalculator(payoff, 6030.0, float(sigma[i] * math.sqrt(t[i])), D)
+            assert price[i] == pytest.approx(black.value(), rel=1e-9, abs=1e-9)
+            assert greeks.delta[i] == pytest.approx(black.deltaForward(), rel=1e-9, abs=1e-12)
+            assert greeks.gamma[i] == pytest.approx(black.gammaForward(), rel=1e-9, abs=1e-15)
+            assert greeks.vega[i] == pytest.approx(black.vega(float(t[i])), rel=1e-9, abs=1e-9)
+
+
+def test_implied_volatilities_agree_with_quantlib() -> None:
+    ql = oracle("QuantLib")
+    strike, t, sigma = market_like(generator(3), 400)
+    # QuantLib's solver finds nothing beyond about four standard deviations.
+    near = np.abs(np.log(strike / 6030.0)) < 3.0 * sigma * np.sqrt(t)
+    strike, t, sigma = strike[near], t[near], sigma[near]
+    is_call = strike > 6030.0
+    price = black76_price(6030.0, strike, t, sigma, D, is_call)
+    found = implied_volatility(price, 6030.0, strike, t, D, is_call)
+    assert len(strike) > 200
+    for i in range(len(strike)):
+        kind = ql.Option.Call if is_call[i] else ql.Option.Put
+        s = ql.blackFormulaImpliedStdDev(
+            kind, float(strike[i]), 6030.0, float(price[i]), D, 0.0, float(sigma[i]), 1e-12, 1000
+        )
+        assert found.sigma[i] == pytest.approx(s / math.sqrt(t[i]), rel=1e-7)
+
+
+def test_implied_volatilities_and_greeks_agree_with_vollib() -> None:
+    oracle("vollib")
+    implied = oracle("vollib.black.implied_volatility")
+    analytical = oracle("vollib.black.greeks.analytical")
+    rate = 0.045
+    strike, t, sigma = market_like(generator(4), 100)
+    is_call = strike > 6030.0
+    discount = np.exp(-rate * t)
+    price = black76_price(6030.0, strike, t, sigma, discount, is_call)
+    found = implied_volatility(price, 6030.0, strike, t, discount, is_call)
+    greeks = black76_greeks(6030.0, strike, t, sigma, discount, is_call)
+    for i in range(100):
+        flag = "c" if is_call[i] else "p"
+        numbers = 6030.0, float(strike[i])
+        iv = implied.implied_volatility(float(price[i]), *numbers, rate, float(t[i]), flag)
+        assert found.sigma[i] == pytest.approx(iv, rel=1e-9)
+        rest = (flag, *numbers, float(t[i]), rate, float(sigma[i]))
+        assert greeks.delta[i] == pytest.approx(analytical.delta(*rest), rel=1e-8, abs=1e-12)
+        assert greeks.gamma[i] == pytest.approx(analytical.gamma(*rest), rel=1e-8, abs=1e-15)
+        assert greeks.vega[i] == pytest.approx(100 * analytical.vega(*rest), rel=1e-8, abs=1e-9)
+        assert greeks.theta[i] == pytest.approx(365 * analytical.theta(*rest), rel=1e-8, abs=1e-7)
+
+
+def test_the_normal_distribution_agrees_with_arithmetic_of_60_digits() -> None:
+    mp = oracle("mpmath")
+    points = np.concatenate([np.linspace(-37.0, 9.0, 400), np.geomspace(1e-300, 1.0, 50)])
+    with mp.workdps(60):
+        cdf = np.array([float(mp.ncdf(float(x))) for x in points])
+        arguments = np.linspace(-1.5, 30.0, 300)
+        scaled = np.array([float(mp.exp(mp.mpf(y) ** 2) * mp.erfc(mp.mpf(y))) for y in arguments.tolist()])
+    np.testing.assert_allclose(normal_cdf(points), cdf, rtol=2e-13, atol=0.0)
+    np.testing.assert_allclose(scaled_erfc(arguments), scaled, rtol=4e-15, atol=0.0)
+
+
+# ---------------------------------------------------------------------------------------------- laws
+
+
+@given(seed=st.integers(0, 2**32))
+def test_calls_and_puts_obey_parity(seed: int) -> None:
+    strike, t, sigma = market_like(generator(seed), 100)
+    call = black76_price(6030.0, strike, t, sigma, D, True)
+    put = black76_price(6030.0, strike, t, sigma, D, False)
+    np.testing.assert_allclose(call - put, D * (6030.0 - strike), rtol=0.0, atol=1e-9)
+    in_call = black76_greeks(6030.0, strike, t, sigma, D, True)
+    in_put = black76_greeks(6030.0, strike, t, sigma, D, False)
+    np.testing.assert_allclose(in_call.delta_forward - in_put.delta_forward, 1.0, rtol=1e-14)
+    np.testing.assert_array_equal(in_call.gamma, in_put.gamma)
+    np.testing.assert_array_equal(in_call.vega, in_put.vega)
+
+
+@given(
+    strike=st.floats(4000.0, 8000.0),
+    t=st.floats(1e-5, 2.0),
+    low=st.floats(0.01, 2.0),
+    rise=st.floats(1e-6, 1.0),
+    is_call=st.booleans(),
+)
+def test_a_higher_volatility_never_lowers_the_price(
+    strike: float, t: float, low: float, rise: float, is_call: bool
+) -> None:
+    cheap = black76_price(6030.0, strike, t, low, D, is_call)
+    dear = black76_price(6030.0, strike, t, low + rise, D, is_call)
+    assert dear >= cheap
+    assert dear > cheap or cheap - max(D * (6030.0 - strike) * (1 if is_call else -1), 0.0) < 1e-9
+
+
+@given(seed=st.integers(0, 2**32), is_call=st.booleans())
+def test_greeks_are_the_derivatives_of_the_price(seed: int, is_call: bool) -> None:
+    rng = generator(seed)
+    n = 50
+    t, sigma = rng.uniform(0.02, 0.5, n), rng.uniform(0.1, 0.6, n)
+    strike = 100.0 * np.exp(rng.uniform(-2.5, 2.5, n) * sigma * np.sqrt(t))
+    rate = 0.05
+
+    def price(f: float = 100.0, v: FloatArray = sigma, time: FloatArray = t) -> FloatArray:
+        return black76_price(f, strike, time, v, np.exp(-rate * time), is_call)
+
+    def greeks(f: float = 100.0) -> Greeks:
+        return black76_greeks(f, strike, t, sigma, np.exp(-rate * t), is_call)
+
+    h = 1e-4
+    found = greeks()
+    np.testing.assert_allclose(found.delta, (price(100 + h) - price(100 - h)) / (2 * h), atol=1e-7)
+    np.testing.assert_allclose(found.delta, np.exp(-rate * t) * found.delta_forward, rtol=1e-14)
+    slope = (greeks(100 + h).delta - greeks(100 - h).delta) / (2 * h)
+    np.testing.assert_allclose(found.gamma, slope, atol=1e-7)
+    np.testing.assert_allclose(
+        found.vega, (price(v=sigma + h) - price(v=sigma - h)) / (2 * h), rtol=1e-4, atol=1e-5
+    )
+    passing = (price(time=t - 1e-5) - price(time=t + 1e-5)) / 2e-5
+    np.testing.assert_allclose(found.theta, passing, rtol=1e-4, atol=1e-4)
+
+
+def test_zero_time_or_volatility_is_worth_the_discounted_intrinsic_value() -> None:
+    strikes = np.array([90.0, 100.0, 110.0])
+    for t, sigma in ((0.0, 0.2), (0.5, 0.0)):
+        np.testing.assert_array_equal(black76_price(100.0, strikes, t, sigma, 0.5, True), [5.0, 0.0, 0.0])
+        np.testing.assert_array_equal(black76_price(100.0, strikes, t, sigma, 0.5, False), [0.0, 0.0, 5.0])
+        greeks = black76_greeks(100.0, strikes, t, sigma, 0.5, True)
+        assert np.isnan([greeks.delta, greeks.gamma, greeks.vega, greeks.theta]).all()
+
+
+def test_an_enormous_volatility_is_worth_the_upper_bound() -> None:
+    assert black76_price(100.0, 120.0, 1.0, 1e6, 0.5, True) == pytest.approx(50.0, rel=1e-13)
+    assert black76_price(100.0, 120.0, 1.0, 1e6, 0.5, False) == pytest.approx(60.0, rel=1e-13)
+
+
+def test_a_negative_or_missing_argument_has_no_price() -> None:
+    good = (100.0, 100.0, 0.1, 0.2, 1.0)
+    for i in range(5):
+        for bad in (math.nan, -0.1):
+            f, k, t, sigma, discount = (bad if i == j else value for j, value in enumerate(good))
+            if bad < 0 and i == 4:
+                continue  # a negative discount factor is arithmetic, not a missing argument
+            assert math.isnan(black76_price(f, k, t, sigma, discount, True))
+            assert math.isnan(black76_greeks(f, k, t, sigma, discount, True).theta)
+
+
+# -------------------------------------------------------------------------------------------- faults
+
+FAULTS = [
+    # price, forward, strike, t_years, discount, is_call, fault
+    (math.nan, 100.0, 110.0, 0.1, 1.0, True, VolatilityFault.NOT_FINITE),
+    (math.inf, 100.0, 110.0, 0.1, 1.0, True, VolatilityFault.NOT_FINITE),
+    (1.0, math.inf, 110.0, 0.1, 1.0, True, VolatilityFault.NOT_FINITE),
+    (1.0, 100.0, math.inf, 0.1, 1.0, True, VolatilityFault.NOT_FINITE),
+    (1.0, 100.0, 110.0, math.inf, 1.0, True, VolatilityFault.NOT_FINITE),
+    (1.0, 100.0, 110.0, 0.1, math.inf, True, VolatilityFault.NOT_FINITE),
+    (1.0, 100.0, 110.0, 0.1, math.nan, True, VolatilityFault.NOT_FINITE),
+    (1.0, 0.0, 110.0, 0.1, 1.0, True, VolatilityFault.NON_POSITIVE_INPUT),
+    (1.0, 100.0, -110.0, 0.1, 1.0, True, VolatilityFault.NON_POSITIVE_INPUT),
+    (1.0, -100.0, -110.0, 0.1, 1.0, True, VolatilityFault.NON_POSITIVE_INPUT),
+    (-1.0, 100.0, 110.0, 0.1, -1.0, True, VolatilityFault.NON_POSITIVE_INPUT),
+    (-150.0, 100.0, 110.0, 0.1, -1.0, True, VolatilityFault.NON_POSITIVE_INPUT),
+    (1.0, 100.0, 110.0, 0.0, 1.0, True, VolatilityFault.EXPIRED),
+    (1.0, 100.0, 110.0, -0.1, 1.0, True, VolatilityFault.EXPIRED),
+    (0.0, 100.0, 110.0, 0.1, 1.0, True, VolatilityFault.NON_POSITIVE_PRICE),
+    (-0.05, 100.0, 110.0, 0.1, 1.0, True, VolatilityFault.NON_POSITIVE_PRICE),
+    (9.0, 100.0, 110.0, 0.1, 1.0, False, VolatilityFault.BELOW_INTRINSIC),
+    (10.0, 100.0, 110.0, 0.1, 1.0, False, VolatilityFault.BELOW_INTRINSIC),
+    (19.0, 100.0, 80.0, 0.1, 0.99, True, VolatilityFault.BELOW_INTRINSIC),
+    (100.0, 100.0, 110.0, 0.1, 1.0, True, VolatilityFault.ABOVE_UPPER_BOUND),
+    (99.5, 100.0, 110.0, 0.1, 0.99, True, VolatilityFault.ABOVE_UPPER_BOUND),
+    (110.0, 100.0, 110.0, 0.1, 1.0, False, VolatilityFault.ABOVE_UPPER_BOUND),
+    (20.0 + 1e-13, 100.0, 80.0, 0.1, 1.0, True, VolatilityFault.UNRESOLVED),
+    (100.0 - 1e-9, 100.0, 110.0, 0.1, 1.0, True, VolatilityFault.UNRESOLVED),
+    (1e-300, 100.0, 110.0, 0.1, 1.0, True, VolatilityFault.UNRESOLVED),
+]
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_an_impossible_input_gives_nan_and_its_reason(case: tuple[Any, ...]) -> None:
+    price, forward, strike, t, discount, is_call, fault = case
+    for guess in (None, 0.2):
+        found = implied_volatility(price, forward, strike, t, discount, is_call, guess)
+        assert math.isnan(found.sigma)
+        assert VolatilityFault(int(found.reason)) is fault
+
+
+def test_impossible_elements_do_not_disturb_their_neighbours() -> None:
+    good = (float(black76_price(100.0, 110.0, 0.1, 0.3, 1.0, True)), 100.0, 110.0, 0.1, 1.0, True)
+    rows = [good, *(case[:6] for case in FAULTS[:7]), good, *(case[:6] for case in FAULTS[7:]), good]
+    price, forward, strike, t, discount, is_call = (np.array(column) for column in zip(*rows, strict=True))
+    found = implied_volatility(price, forward, strike, t, discount, is_call)
+    solved = np.flatnonzero(found.reason == VolatilityFault.NONE).tolist()
+    assert solved == [0, 8, len(FAULTS) + 2]
+    np.testing.assert_allclose(found.sigma[solved], 0.3, rtol=1e-13)
+    assert np.isnan(np.delete(found.sigma, solved)).all()
+
+
+@given(
+    price=st.floats(-10.0, 150.0),
+    strike=st.floats(50.0, 200.0),
+    t=st.floats(-0.1, 2.0),
+    is_call=st.booleans(),
+    guess=st.none() | st.floats(),
+)
+def test_every_result_reprices_or_says_why_not(
+    price: float, strike: float, t: float, is_call: bool, guess: float | None
+) -> None:
+    found = implied_volatility(price, 100.0, strike, t, 0.97, is_call, guess)
+    if found.reason == VolatilityFault.NONE:
+        again = black76_price(100.0, strike, t, found.sigma, 0.97, is_call)
+        assert float(again) == pytest.approx(price, rel=1e-9)
+    else:
+        assert math.isnan(found.sigma)
+
+
+@given(seed=st.integers(0, 2**32), guess=st.lists(st.floats(), min_size=1, max_size=40))
+def test_no_guess_can_change_a_result(seed: int, guess: list[float]) -> None:
+    for regime in REGIMES.values():
+        strike, t, sigma = regime(generator(seed), len(guess))
+        price = black76_price(6030.0, strike, t, sigma, D, strike > 6030.0)
+        arguments = price, 6030.0, strike, t, D, strike > 6030.0
+        cold, warm = implied_volatility(*arguments), implied_volatility(*arguments, np.array(guess))
+        np.testing.assert_array_equal(cold.reason, warm.reason)
+        np.testing.assert_allclose(warm.sigma, cold.sigma, rtol=1e-10)
+
+
+# -------------------------------------------------------------------------------------------- shapes
+
+
+def test_every_argument_broadcasts_against_every_other() -> None:
+    for n in (3, 5000):  # below and above the size that is worked on in one piece
+        whole: list[Any] = [20.0, 6000.0, 6100.0, 0.1, 0.99, True, 0.2]
+        expected = float(implied_volatility(*whole).sigma)
+        for i, value in enumerate(whole):
+            arguments = list(whole)
+            arguments[i] = np.full((2, n), value)
+            found = implied_volatility(*arguments)
+            assert found.sigma.shape == found.reason.shape == (2, n)
+            np.testing.assert_allclose(found.sigma, expected, rtol=1e-13)
+        outer = implied_volatility(20.0, np.full((2, 1), 6000.0), np.full(n, 6100.0), 0.1, 0.99, True)
+        assert outer.sigma.shape == (2, n)
+        price = black76_price(np.full((2, 1), 6000.0), np.full(n, 6100.0), 0.1, 0.2, 0.99, True)
+        greeks = black76_greeks(np.full((2, 1), 6000.0), np.full(n, 6100.0), 0.1, 0.2, 0.99, True)
+        assert price.shape == greeks.delta.shape == greeks.theta.shape == (2, n)
+
+
+def test_scalars_give_scalars_lists_are_accepted_and_nothing_gives_nothing() -> None:
+    assert implied_volatility(1.0, 100.0, 100.0, 0.1, 1.0, True).sigma.shape == ()
+    assert black76_price(100, [90, 110], 0.1, 0.2, 1, [False, True]).shape == (2,)
+    assert implied_volatility([], 100.0, [], 0.1, 1.0, True).sigma.shape == (0,)
+
+
+def test_working_in_pieces_changes_no_bit() -> None:
+    strike, t, sigma = market_like(generator(9), 5000)
+    is_call = strike > 6030.0
+    price = black76_price(6030.0, strike, t, sigma, D, is_call)
+    sigmas = implied_volatility(price, 6030.0, strike, t, D, is_call).sigma
+    gammas = black76_greeks(6030.0, strike, t, sigma, D, is_call).gamma
+    for part in (slice(0, 1000), slice(2000, 2100), slice(4990, 5000)):
+        a = strike[part], t[part]
+        np.testing.assert_allclose(
+            implied_volatility(price[part], 6030.0, *a, D, is_call[part]).sigma, sigmas[part], rtol=1e-14
+        )
+        again = black76_greeks(6030.0, *a, sigma[part], D, is_call[part]).gamma
+        np.testing.assert_allclose(again, gammas[part], rtol=1e-14)
+
+
+def test_the_arguments_are_left_as_they_were() -> None:
+    strike = np.array([5900.0, 6100.0])
+    guess = np.array([0.2, np.nan])
+    price = black76_price(6030.0, strike, T, 0.2, D, strike > 6030.0)
+    before = price.copy(), strike.copy(), guess.copy()
+    implied_volatility(price, 6030.0, strike, T, D, strike > 6030.0, guess)
+    for now, then in zip((price, strike, guess), before, strict=True):
+        np.testing.assert_array_equal(now, then)
