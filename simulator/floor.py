@@ -87,10 +87,11 @@ class Floor:
             legs = gains(order.request)
             if not order.request.transmit:
                 continue
-            over = self._over(order, legs)
+            is_open = self._is_open(legs)
+            over = self._over(order, legs, is_open=is_open)
             if over:
                 reports += self._expire(order, over)
-            elif self._is_open(legs):
+            elif is_open:
                 ready.append((order, legs))
             elif order.state is OrderState.SUBMITTED:
                 order.state = OrderState.PRE_SUBMITTED
@@ -121,11 +122,10 @@ class Floor:
         self._blotter.end(order, OrderState.CANCELLED, "Expired", self._market.now, reason)
         return [changed(order)]
 
-    def _over(self, order: WorkingOrder, legs: Sequence[Gain]) -> str:
+    def _over(self, order: WorkingOrder, legs: Sequence[Gain], *, is_open: bool) -> str:
         """Why the order can no longer trade; empty while it can."""
         now = self._market.now
         instruments = self._instruments(legs)
-        is_open = self._is_open(legs)
         if not is_open and any(i.last_trade is not None and now >= i.last_trade for i in instruments):
             return "The contract has expired"
         if order.request.tif != "DAY" or order.session is None:
