@@ -8,21 +8,20 @@ session, because reconciling anew is safer than going on without it.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.broker import listing
 from bot.broker.compat import ExecutionFilter
-from bot.broker.contracts import OrderTerms, from_client, is_settled, order_terms, order_to_client
-from bot.broker.evidence import KnownOrder
+from bot.broker.contracts import from_client, is_settled, order_terms
 from bot.broker.inbox import ACCOUNT, COMPLETED_ORDERS, OPEN_ORDERS, POSITIONS, TIME
+from bot.broker.orders import OrderDesk
 from bot.broker.quotes import LineBook
 from bot.broker.requests import Key, RefusedError
 from bot.broker.session import Hooks, Session, require_paper
 from bot.clock import Clock
-from bot.errors import BrokerError, BrokerUnreachableError
+from bot.errors import BrokerError, BrokerUnreachableError, NotPaperAccountError
 from bot.events import (
     AccountTaken,
     Alert,
@@ -33,17 +32,19 @@ from bot.events import (
     Event,
     ListOptions,
     OptionsListed,
+    OrderReported,
     PlaceOrder,
     QuotesTaken,
     Reconciled,
     ReplaceOrder,
 )
-from market.contract import Action, Contract
+from market.contract import Contract
+from market.order import OrderStatus
 from market.rounding import round_price
 
 HEARTBEAT_S = 5.0
-HEARTBEATS_MISSED_MAX = 3
 _ACCOUNT_AGE_MAX = timedelta(seconds=60)
+_ACCOUNT_REPEAT = timedelta(seconds=10)
 _LIVE_DATA = 1
 _NO_DEFINITION = 200
 _OPTION_MULTIPLIER = 100
@@ -83,8 +84,11 @@ class IbBroker:
         self._connect_timeout_s, self._request_timeout_s = connect_timeout_s, request_timeout_s
         self._lines = LineBook(timedelta(seconds=feed_silence_s))
         self._contracts: dict[int, Contract] = {}
+        self._desk = OrderDesk(account, client_id, self._tell)
         self._wanted: tuple[int, ...] = ()
         self._epoch = 0
+        self._account_asked: datetime | None = None
+        self._is_telling = False
         self._order_id_floor = 0
         self._session: Session | None = None
         self._turns: dict[str, asyncio.Lock] = {}
@@ -103,6 +107,9 @@ class IbBroker:
         gateway does not answer or the client id is taken. The lines of the last session are streamed again.
         """
         await self.disconnect()
+        # What is learned while connecting is not told piece by piece: the reconciliation that has to follow
+        # a connection tells it as a whole.
+        self._is_telling = False
         session = Session(
             account=self._account,
             client_id=self._client_id,
@@ -129,6 +136,7 @@ class IbBroker:
             await self.disconnect()
             raise
         self._epoch += 1
+        self._is_telling = True
         session.outbox.stream(self._wanted)
         return Connected(self._account, self._epoch)
 
@@ -146,17 +154,15 @@ class IbBroker:
     async def heartbeat(self) -> datetime:
         """Prove that the gateway still answers; returns its time. A connected socket proves nothing.
 
-        After three silences of five seconds the session is dropped: `Disconnected` is told and
-        BrokerUnreachableError raised.
+        Raises BrokerUnreachableError after five seconds of silence; the session is then dropped.
         """
         session = self._require_session()
-        for _ in range(HEARTBEATS_MISSED_MAX):
-            with suppress(BrokerUnreachableError):
-                return await self._server_time(HEARTBEAT_S)
-            if self._session is not session:
-                raise BrokerUnreachableError("the session ended")
-        self._lost(session, "the gateway is silent")
-        raise BrokerUnreachableError("the gateway is silent")
+        try:
+            return await self._server_time(HEARTBEAT_S)
+        except BrokerUnreachableError:
+            if self._session is session:
+                await self.disconnect()
+            raise
 
     async def reconcile(self) -> Reconciled:
         """All the broker knows: orders, today's executions, positions, each list proved complete by its end.
@@ -189,22 +195,21 @@ class IbBroker:
                 commissions=tuple(commissions),
             )
 
-    async def account(self) -> AccountTaken | None:
-        """The account's figures, at most a minute old, or None while the broker does not tell them all."""
-        async with self._turn(ACCOUNT):
-            session = self._require_session()
-            account = session.inbox.figures
-            if account.updated is None or self._clock.now() - account.updated > _ACCOUNT_AGE_MAX:
-                with suppress(RefusedError):
-                    await self._ask(ACCOUNT, lambda: session.client.reqAccountUpdates(True, self._account))
-            if not account.is_complete:
-                return None
-            return AccountTaken(
-                nav_usd=round_price(account.figures["NetLiquidation"]),
-                cash_usd=round_price(account.figures["TotalCashValue"]),
-                init_margin_usd=round_price(account.figures["InitMarginReq"]),
-                maint_margin_usd=round_price(account.figures["MaintMarginReq"]),
-            )
+    def account_now(self) -> AccountTaken | None:
+        """The account's figures as last told, or None while one is missing or they are over a minute old.
+
+        The broker repeats unchanged figures only every few minutes: old ones are asked for anew, and stand at
+        the next call.
+        """
+        session = self._session
+        if session is None:
+            return None
+        account = session.inbox.figures
+        now = self._clock.now()
+        if account.updated is None or now - account.updated > _ACCOUNT_AGE_MAX:
+            self._refresh_account(session, now)
+            return None
+        return account.taken()
 
     # ------------------------------------------------------------------ contracts and quotes
 
@@ -249,9 +254,9 @@ class IbBroker:
             rows=listing.strike_rows(options),
         )
 
-    def stream(self, con_ids: tuple[int, ...]) -> None:
+    def stream(self, con_ids: Sequence[int]) -> None:
         """Stream exactly these contracts from now on. Changes go out as the pace allows; none is lost."""
-        self._wanted = con_ids
+        self._wanted = tuple(con_ids)
         if self._session is not None:
             self._session.outbox.stream(con_ids)
 
@@ -264,28 +269,30 @@ class IbBroker:
     def place(self, command: PlaceOrder) -> None:
         """Hand a new order to the transport.
 
-        Raises NotPaperAccountError when the session's account is not the allow-listed one,
-        BrokerUnreachableError when no broker can be reached, BrokerError when the order cannot be written or
-        its reference was already sent. Should the pace make it wait and the session end first, it is told as
-        UNKNOWN.
+        Raises NotPaperAccountError when the session's account is not the allow-listed one. An order that
+        could not be written, because no broker is in reach or its terms are impossible, is told as UNKNOWN
+        with the reason: whether it exists is for the next reconciliation to prove. A reference already sent
+        in this session is never sent twice.
         """
-        session = self._require_trading()
-        if session.evidence.find(command.order_ref) is not None:
-            raise BrokerError(f"{command.order_ref} was already sent")
-        terms = order_terms(command.combo, command.quantity, round_price(command.limit))
+        try:
+            session = self._require_trading()
+            terms = order_terms(command.combo, command.quantity, round_price(command.limit))
+        except NotPaperAccountError:
+            raise
+        except BrokerError as error:
+            self._unwritten(command.order_ref, str(error))
+            return
+        known = session.evidence.find(command.order_ref)
+        if known is not None:
+            self.notify(
+                Alert("error", "order_repeated", f"{command.order_ref} was already sent: not sent again")
+            )
+            self.sink(known.report())
+            return
         self.remember(leg.contract for leg in command.combo.legs)
         order_id = session.client.getReqId()
         self._raise_floor(session, order_id + 1)
-        order = KnownOrder(
-            command.order_ref,
-            order_id=order_id,
-            client_id=self._client_id,
-            contract=terms.contract,
-            action=terms.action,
-            quantity=terms.quantity,
-        )
-        session.evidence.placed(order)
-        self._send_order(session, order, terms)
+        self._desk.place(session, command.order_ref, terms, order_id)
 
     def replace(self, command: ReplaceOrder) -> None:
         """Move a working order's limit: the same id, with the contract as the broker returned it.
@@ -293,43 +300,25 @@ class IbBroker:
         An order this session does not know is told as UNKNOWN, one that has ended is told again; neither is
         sent. Raises as `place` does.
         """
-        session = self._require_trading()
-        order = self._own_order(session, command.order_ref)
-        if order is None:
+        try:
+            session = self._require_trading()
+        except BrokerUnreachableError as error:
+            self._unwritten(command.order_ref, str(error))
             return
-        is_sold = order.contract.secType != "BAG" and order.action is Action.SELL
-        limit = round_price(-command.limit if is_sold else command.limit)
-        self._send_order(session, order, OrderTerms(order.contract, order.action, order.quantity, limit))
+        self._desk.replace(session, command.order_ref, command.limit)
 
     def cancel(self, command: CancelOrder) -> None:
-        """Ask for a working order's cancellation; unknown and ended orders as in `replace`."""
-        session = self._require_session()
-        order = self._own_order(session, command.order_ref)
-        if order is not None:
-            order_id = order.order_id
-            session.outbox.order(order.order_ref, lambda: session.client.cancelOrder(order_id, ""))
+        """Ask for a working order's cancellation; unknown and ended orders, and a lost broker, as in
+        `replace`.
+        """
+        session = self._session
+        if session is None or not session.is_writable:
+            self._unwritten(command.order_ref, "no session with the gateway")
+            return
+        self._desk.cancel(session, command.order_ref)
 
-    def _own_order(self, session: Session, order_ref: str) -> KnownOrder | None:
-        order = session.evidence.find(order_ref)
-        if order is None or order.order_id <= 0 or order.client_id != self._client_id:
-            session.evidence.doubt(order_ref, "not an order of this broker session")
-            return None
-        if order.status.is_terminal:
-            self.sink(order.report())
-            return None
-        return order
-
-    def _send_order(self, session: Session, order: KnownOrder, terms: OrderTerms) -> None:
-        raw = order_to_client(
-            terms,
-            order_id=order.order_id,
-            client_id=self._client_id,
-            account=self._account,
-            order_ref=order.order_ref,
-        )
-        session.outbox.order(
-            order.order_ref, lambda: session.client.placeOrder(order.order_id, terms.contract, raw)
-        )
+    def _unwritten(self, order_ref: str, reason: str) -> None:
+        self.sink(OrderReported(order_ref, 0, OrderStatus.UNKNOWN, reason=f"never written: {reason}"))
 
     # ------------------------------------------------------------------ inside
 
@@ -361,6 +350,14 @@ class IbBroker:
                 held[raw.conId] = round(quantity)
         return tuple((con_id, held[con_id]) for con_id in sorted(held) if held[con_id])
 
+    def _refresh_account(self, session: Session, now: datetime) -> None:
+        pacer = session.outbox.pacer
+        asked = self._account_asked
+        if (asked is None or now - asked > _ACCOUNT_REPEAT) and session.is_writable and not pacer.wait_s():
+            self._account_asked = now
+            pacer.sent()
+            session.client.reqAccountUpdates(True, self._account)
+
     def _raise_floor(self, session: Session, order_id: int) -> None:
         # The gateway may hand out ids again after its nightly restart; ours only rise.
         self._order_id_floor = max(self._order_id_floor, order_id)
@@ -384,7 +381,8 @@ class IbBroker:
         return session
 
     def _tell(self, event: Event) -> None:
-        self.sink(event)
+        if self._is_telling:
+            self.sink(event)
 
     def _notify(self, alert: Alert) -> None:
         self.notify(alert)
@@ -395,16 +393,16 @@ class IbBroker:
         self._session = None
         session.forget(reason)
         session.drop()
-        self.sink(Disconnected(reason))
+        self._tell(Disconnected(reason))
 
     def _link_changed(self, session: Session, is_up: bool, data_lost: bool, text: str) -> None:
         if session is not self._session:
             return
         if not is_up:
-            self.sink(Disconnected(text))
+            self._tell(Disconnected(text))
             return
         if data_lost:
             self._lines.clear()
             session.outbox.flush()
         self._epoch += 1
-        self.sink(Connected(self._account, self._epoch))
+        self._tell(Connected(self._account, self._epoch))

@@ -15,7 +15,8 @@ from typing import Any
 from bot.broker.evidence import Evidence, commission_event
 from bot.broker.quotes import LineBook
 from bot.broker.requests import Requests
-from bot.events import Alert, CommissionReported, Event
+from bot.events import AccountTaken, Alert, CommissionReported, Event
+from market.rounding import round_price
 
 POSITIONS = "positions"
 OPEN_ORDERS = "open orders"
@@ -41,10 +42,16 @@ class AccountFigures:
     figures: dict[str, float] = field(default_factory=dict)
     updated: datetime | None = None
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether every figure has been told."""
-        return self.figures.keys() == _ACCOUNT_TAGS
+    def taken(self) -> AccountTaken | None:
+        """The figures as an event, or None while one is missing."""
+        if self.figures.keys() != _ACCOUNT_TAGS:
+            return None
+        return AccountTaken(
+            nav_usd=round_price(self.figures["NetLiquidation"]),
+            cash_usd=round_price(self.figures["TotalCashValue"]),
+            init_margin_usd=round_price(self.figures["InitMarginReq"]),
+            maint_margin_usd=round_price(self.figures["MaintMarginReq"]),
+        )
 
 
 @dataclass(slots=True)

@@ -1,0 +1,79 @@
+"""Writing orders, moves of their limits and cancellations into one session."""
+
+from collections.abc import Callable
+
+from bot.broker.contracts import OrderTerms, order_to_client
+from bot.broker.evidence import KnownOrder
+from bot.broker.session import Session
+from bot.errors import NotPaperAccountError
+from bot.events import OrderReported
+from market.contract import Action
+from market.rounding import round_price
+
+
+class OrderDesk:
+    """The orders of one account through one session at a time. `tell` takes what cannot be sent, and why."""
+
+    def __init__(self, account: str, client_id: int, tell: Callable[[OrderReported], None]) -> None:
+        self._account = account
+        self._client_id = client_id
+        self._tell = tell
+
+    def place(self, session: Session, order_ref: str, terms: OrderTerms, order_id: int) -> None:
+        """Send a new order under an id the session has not used."""
+        order = KnownOrder(
+            order_ref,
+            order_id=order_id,
+            client_id=self._client_id,
+            contract=terms.contract,
+            action=terms.action,
+            quantity=terms.quantity,
+        )
+        session.evidence.placed(order)
+        self._write(session, order, terms)
+
+    def replace(self, session: Session, order_ref: str, limit: float) -> None:
+        """Send a working order again with another signed limit: same id, the contract the broker returned."""
+        order = self._working(session, order_ref)
+        if order is not None:
+            # A combo's price is signed and its side is BUY; a single contract that is sold has a plain price.
+            is_sold = order.contract.secType != "BAG" and order.action is Action.SELL
+            price = round_price(-limit if is_sold else limit)
+            self._write(session, order, OrderTerms(order.contract, order.action, order.quantity, price))
+
+    def cancel(self, session: Session, order_ref: str) -> None:
+        """Ask for a working order's cancellation."""
+        order = self._working(session, order_ref)
+        if order is not None:
+            order_id = order.order_id
+            session.outbox.order(order_ref, lambda: session.client.cancelOrder(order_id, ""))
+
+    def _working(self, session: Session, order_ref: str) -> KnownOrder | None:
+        order = session.evidence.find(order_ref)
+        if order is None or order.order_id <= 0 or order.client_id != self._client_id:
+            session.evidence.doubt(order_ref, "not an order of this broker session")
+            return None
+        if order.status.is_terminal:
+            self._tell(order.report())
+            return None
+        return order
+
+    def _write(self, session: Session, order: KnownOrder, terms: OrderTerms) -> None:
+        raw = order_to_client(
+            terms,
+            order_id=order.order_id,
+            client_id=self._client_id,
+            account=self._account,
+            order_ref=order.order_ref,
+        )
+
+        def send() -> None:
+            # An order that waited for its turn is judged again at the moment it is written.
+            try:
+                session.require_paper()
+            except NotPaperAccountError as error:
+                session.evidence.doubt(order.order_ref, f"never written: {error}")
+                return
+            session.client.placeOrder(order.order_id, terms.contract, raw)
+
+        session.outbox.order(order.order_ref, send)
