@@ -42,7 +42,7 @@ _BACHELIER_DENOMINATOR = (0.0111365, 0.154324, 1.0)
 
 def scaled_gap(h: FloatArray, half: FloatArray) -> FloatArray:
     """Y(-(h + t)/sqrt 2) - Y(-(h - t)/sqrt 2) with t = half; broadcasts, both Y in one call."""
-    y = np.empty((2, *np.broadcast_shapes(h.shape, half.shape)))
+    y = np.empty((2, *np.broadcast(h, half).shape))
     np.add(h, half, out=y[0, ...])
     np.subtract(h, half, out=y[1, ...])
     y *= -SQRT_HALF
