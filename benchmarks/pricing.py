@@ -29,8 +29,8 @@ from market.pricing import black76_greeks, black76_price, implied_volatility
 FloatArray = npt.NDArray[np.float64]
 
 SIZES = (400, 10_000)
-ROUNDS = 15
-ROUND_S = 0.02
+ROUNDS = 41
+ROUND_S = 0.004
 VOLLIB_OPTIONS = 100
 
 
