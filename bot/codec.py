@@ -19,6 +19,7 @@ T = TypeVar("T")
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 Decoder = Callable[[Any], Any]
+_SCALARS = {str, int, float, bool}
 
 
 def canonical(value: object) -> bytes:
@@ -27,7 +28,14 @@ def canonical(value: object) -> bytes:
     Raises TypeError on anything else. NaN and infinity become null: they have no place in a record, and the
     edge refuses them.
     """
-    return orjson.dumps(value, option=_OPTIONS)
+    return orjson.dumps(value, default=_in_order, option=_OPTIONS)
+
+
+def _in_order(value: object) -> object:
+    """A set has no order of its own; written, it is ascending."""
+    if isinstance(value, frozenset):
+        return sorted(value)
+    raise TypeError(f"no canonical form for {type(value).__name__}")
 
 
 def decode(kind: type[T], data: bytes) -> T:
@@ -71,12 +79,14 @@ def _decoder(kind: Any) -> Decoder:
 
 def _generic_decoder(kind: Any, origin: Any, arguments: tuple[Any, ...]) -> Decoder:
     if origin is Literal:
-        return _identity
+        return _literal_decoder(arguments)
     if origin in (Union, types.UnionType):
-        inner = [_decoder(argument) for argument in arguments if argument is not type(None)]
-        if len(inner) != 1:
-            raise TypeError(f"only optional unions can be read back, not {kind}")
-        only = inner[0]
+        members = [argument for argument in arguments if argument is not type(None)]
+        if set(members) <= _SCALARS:
+            return _scalar_decoder(frozenset(arguments))
+        if len(members) != 1:
+            raise TypeError(f"only optional values and unions of scalars can be read back, not {kind}")
+        only = _decoder(members[0])
         return lambda plain: None if plain is None else only(plain)
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         item = _decoder(arguments[0])
@@ -88,9 +98,40 @@ def _generic_decoder(kind: Any, origin: Any, arguments: tuple[Any, ...]) -> Deco
         item = _decoder(arguments[0])
         return lambda plain: frozenset(item(element) for element in plain)
     if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
-        key, value = _key_decoder(arguments[0]), _decoder(arguments[1])
-        return lambda plain: {key(name): value(element) for name, element in plain.items()}
+        return _mapping_decoder(_key_decoder(arguments[0]), _decoder(arguments[1]))
     raise TypeError(f"no canonical form for {kind}")
+
+
+def _literal_decoder(allowed: tuple[Any, ...]) -> Decoder:
+    def read(plain: Any) -> Any:
+        if plain not in allowed:
+            raise ValueError(f"{plain!r} is not one of {', '.join(map(str, allowed))}")
+        return plain
+
+    return read
+
+
+def _scalar_decoder(members: frozenset[Any]) -> Decoder:
+    """Scalars tell their own type, apart from a whole number where only a float is known."""
+    is_float = float in members and int not in members
+
+    def read(plain: Any) -> Any:
+        if is_float and type(plain) is int:
+            return float(plain)
+        if type(plain) not in members:
+            raise ValueError(f"{plain!r} is of another type than the field")
+        return plain
+
+    return read
+
+
+def _mapping_decoder(key: Decoder, value: Decoder) -> Decoder:
+    def read(plain: Any) -> Any:
+        if not isinstance(plain, dict):
+            raise ValueError(f"a mapping is not made of {plain!r}")
+        return {key(name): value(element) for name, element in plain.items()}
+
+    return read
 
 
 def _key_decoder(kind: Any) -> Decoder:
@@ -103,6 +144,8 @@ def _dataclass_decoder(kind: type[Any]) -> Decoder:
     known = {name for name, _ in readers}
 
     def read(plain: Mapping[str, Any]) -> Any:
+        if not isinstance(plain, dict):
+            raise ValueError(f"{kind.__name__} is not made of {plain!r}")
         unknown = plain.keys() - known
         if unknown:
             raise ValueError(f"{kind.__name__} has no field {min(unknown)}")
