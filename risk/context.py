@@ -1,0 +1,98 @@
+"""What a review looks at: the proposed trade, and the account, book, orders and feeds at that moment.
+
+The engine fills the context; the checks only read it. None means unknown, and a check that needs an unknown
+value does not pass.
+"""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from market.contract import Combo, Contract
+from market.quote import Quote
+from risk.exposure import Stake, only_pays_premium
+from risk.state import RiskState
+
+
+class ProposedTrade(Protocol):
+    """What risk reads of a proposal; strategies.base.Proposal has this shape. `intent` is "open" or
+    "close".
+    """
+
+    @property
+    def structure_id(self) -> str: ...
+    @property
+    def intent(self) -> str: ...
+    @property
+    def combo(self) -> Combo: ...
+    @property
+    def quantity(self) -> int: ...
+    @property
+    def limit(self) -> float: ...
+    @property
+    def limit_worst(self) -> float: ...
+    @property
+    def reserves(self) -> bool: ...
+    @property
+    def fees_per_unit_usd(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOrder:
+    """An order that may still trade, UNKNOWN ones included. `price` is the worst its decision may accept."""
+
+    structure_id: str
+    order_ref: str
+    combo: Combo
+    remaining: int
+    price: float
+    opening: bool
+    fees_per_unit_usd: float = 0.0
+
+    @property
+    def stake(self) -> Stake:
+        """The order as if it traded in full."""
+        return Stake(self.combo, self.remaining, self.price, self.structure_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewContext:
+    """One instant of the account. `stakes` are whole units open, `loose` signed contracts outside of them.
+
+    `committed_usd` is the worst loss of what was opened this session and has filled; working orders are
+    added here. `reserved_usd` is what a fired hedge may still spend this session. `feeds_alive` holds, for
+    "option", "index" and "future", the last proof that the feed lives. `order_times` are the orders sent
+    lately.
+    """
+
+    now: datetime
+    account: str
+    allowed_account: str
+    state: RiskState
+    order_ref: str
+    quotes: Mapping[int, Quote]
+    feeds_alive: Mapping[str, datetime]
+    nav_usd: float | None = None
+    nav_time: datetime | None = None
+    nav_session_open_usd: float | None = None
+    nav_peak_usd: float | None = None
+    init_margin_usd: float | None = None
+    stakes: tuple[Stake, ...] = ()
+    loose: tuple[tuple[Contract, int], ...] = ()
+    working: tuple[LiveOrder, ...] = ()
+    used_refs: Container[str] = field(default_factory=frozenset)
+    committed_usd: float = 0.0
+    reserved_usd: float = 0.0
+    order_times: tuple[datetime, ...] = ()
+    round_trips_today: int = 0
+
+
+def is_open(proposal: ProposedTrade) -> bool:
+    """Whether the trade opens something; anything that is not plainly a close counts as opening."""
+    return proposal.intent != "close"
+
+
+def is_hedge(proposal: ProposedTrade) -> bool:
+    """Whether the trade is a hedge that cannot cost more than its premium."""
+    return is_open(proposal) and proposal.reserves and only_pays_premium(proposal.combo)

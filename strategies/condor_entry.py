@@ -1,0 +1,298 @@
+"""The weekly condor entry: cheap gates first, then the forward, the strikes, the credit and the size.
+
+Each gate carries its value and its limit, and the first one that does not pass ends the look: what comes
+after it has not been measured. The strikes are looked for from a little before the entry window, so that
+they stand when it opens.
+"""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from math import floor, sqrt
+
+from market.contract import Combo, Contract, Right, iron_condor
+from market.quote import ComboQuote, combo_quote
+from market.rounding import round_price, round_ratio
+from market.sessions import MARKET_TZ, regular_hours, t_years
+from market.tick import COMBO_TICK, round_down
+from strategies.base import Evaluation, Gate, Intent, MarketSnapshot, Proposal, Reading
+from strategies.costs import FEE_PER_CONTRACT_USD, limits
+from strategies.forwards import both_rights, chain_forward, index_parity_strikes
+from strategies.ladder import Ladder, ladder
+from strategies.rules import CondorRules
+from strategies.strikes import (
+    DeltaStrike,
+    ForwardMarket,
+    StrikeWindow,
+    at_the_money,
+    choose,
+    condor_expiry,
+    deltas,
+    options_at,
+    wing_width,
+)
+
+SYMBOL, TRADING_CLASS = "SPX", "SPXW"
+PREPARATION = timedelta(minutes=20)
+CLOSE_MARGIN = timedelta(minutes=60)  # on a half day the window ends this long before the close
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The entry slot of this moment: its name, what is taken already, and where strikes are looked for."""
+
+    structure_id: str
+    entries: int
+    open_count: int
+    width: float
+    window: StrikeWindow
+
+
+@dataclass(frozen=True, slots=True)
+class _Shorts:
+    """The short strikes and the market they were chosen in."""
+
+    market: ForwardMarket
+    put: DeltaStrike
+    call: DeltaStrike
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What the window shows: the lines it needs, and the short strikes once both sides are bracketed."""
+
+    window: StrikeWindow
+    lines: tuple[Contract, ...]
+    shorts: _Shorts | None = None
+    reason: str = ""
+
+
+def enter(
+    snapshot: MarketSnapshot,
+    slot: Entry,
+    initiation_usd: float | None,
+    rules: CondorRules,
+    working: AbstractSet[str],
+    barred: Sequence[str],
+) -> tuple[Entry, Evaluation]:
+    """The slot with its moved window, and what was found: gates always, lines while preparing, a proposal
+    if due.
+    """
+    preparing, gates = _cheap_gates(snapshot, slot, rules, working, barred)
+    if not preparing:
+        return slot, Evaluation(gates=gates)
+    expiry = condor_expiry(snapshot.session, rules)
+    quote = snapshot.quote(snapshot.spx)
+    spot = None if quote is None else quote.last if quote.last is not None else quote.mid
+    if expiry is None or spot is None or spot <= 0.0:
+        detail = "no expiry in the window of days" if expiry is None else "no index level"
+        return slot, Evaluation(gates=(*gates, Gate("market", None, detail)))
+    if slot.window.expiry != expiry:
+        slot = replace(slot, window=StrikeWindow(expiry))
+    listings = ((SYMBOL, TRADING_CLASS, expiry),)
+    rungs = ladder(snapshot, TRADING_CLASS, expiry)
+    if rungs is None:
+        gate = Gate("listing", None, f"{TRADING_CLASS} {expiry} not listed yet")
+        return slot, Evaluation(gates=(*gates, gate), listings=listings)
+    width = slot.width or _first_width(spot, initiation_usd, rules)
+    view = _look(snapshot, rungs, slot.window, spot, width, rules)
+    slot = replace(slot, window=view.window, width=width)
+    found = Evaluation(gates=gates, listings=listings, lines=view.lines)
+    if view.shorts is None:
+        return slot, replace(found, gates=(*gates, Gate("strikes", None, view.reason)))
+    if not all(gate.passed for gate in gates):
+        return slot, found
+    return _priced(snapshot, slot, rungs, view.shorts, initiation_usd, rules, found)
+
+
+def _cheap_gates(
+    snapshot: MarketSnapshot,
+    slot: Entry,
+    rules: CondorRules,
+    working: AbstractSet[str],
+    barred: Sequence[str],
+) -> tuple[bool, tuple[Gate, ...]]:
+    """Whether strikes should be looked for now, and the gates that need no quote."""
+    now = snapshot.time.astimezone(MARKET_TZ)
+    start = datetime.combine(snapshot.session, rules.entry_start_time, MARKET_TZ)
+    end = datetime.combine(snapshot.session, rules.entry_end_time, MARKET_TZ)
+    end = min(end, regular_hours(snapshot.session)[1] - CLOSE_MARGIN)
+    gates = (
+        Gate(
+            "week_entries",
+            slot.entries < rules.entries_per_week_max,
+            f"{slot.entries} of {rules.entries_per_week_max}",
+        ),
+        Gate(
+            "open_condors",
+            slot.open_count < rules.open_max_count,
+            f"{slot.open_count} of {rules.open_max_count}",
+        ),
+        Gate("not_barred", not barred, ", ".join(barred)),
+        Gate("no_working_order", slot.structure_id not in working, slot.structure_id),
+    )
+    window = Gate("entry_window", start <= now < end, f"{now:%H:%M} in {start:%H:%M}-{end:%H:%M}")
+    free = all(gate.passed for gate in gates)
+    return free and start - PREPARATION <= now < end, (window, *gates)
+
+
+def _first_width(spot: float, initiation_usd: float | None, rules: CondorRules) -> float:
+    """The regular width, or the least one where even the highest credit leaves no room for a single unit."""
+    width = wing_width(spot, rules)
+    least_loss = 100.0 * width * (1.0 - rules.credit_max_of_width_fraction)
+    return rules.wing_min_pts if initiation_usd is not None and initiation_usd < least_loss else width
+
+
+def _look(
+    snapshot: MarketSnapshot,
+    rungs: Ladder,
+    window: StrikeWindow,
+    spot: float,
+    width: float,
+    rules: CondorRules,
+) -> _View:
+    """Read the forward and both sides through the window, and move it where it does not show enough."""
+    expiry = window.expiry or snapshot.session
+    anchor, strikes = index_parity_strikes(rungs, window.anchor, spot)
+    window, parity = replace(window, anchor=anchor), both_rights(rungs, strikes)
+    t = t_years(snapshot.time, TRADING_CLASS, expiry)
+    market, reason = chain_forward(parity, snapshot.quotes, spot, t)
+    puts = options_at(rungs, window.put_centre, Right.PUT, -width)
+    calls = options_at(rungs, window.call_centre, Right.CALL, width)
+    # Without a forward the window stays as it is, lines and all, until the quotes come back.
+    lines = (
+        *parity,
+        *_with_wings(rungs, puts, window.put_centre, -width),
+        *_with_wings(rungs, calls, window.call_centre, width),
+    )
+    if market is None:
+        return _View(window, lines, reason=reason)
+    seen = deltas([*at_the_money(rungs, strikes, market.forward), *puts, *calls], snapshot.quotes, market)
+    sigma = next((one.sigma for one in seen[:2] if one is not None), None)
+    if sigma is None:
+        return _View(window, lines, reason="no at-the-money volatility")
+    market = replace(market, sigma_atm=sigma)
+    target, split = rules.short_delta, 2 + len(puts)
+    put_centre, put = choose(rungs, seen[2:split], window.put_centre, Right.PUT, target, market)
+    call_centre, call = choose(rungs, seen[split:], window.call_centre, Right.CALL, target, market)
+    # A window that stayed where it was shows the options it showed before.
+    if put_centre != window.put_centre:
+        puts = options_at(rungs, put_centre, Right.PUT, -width)
+    if call_centre != window.call_centre:
+        calls = options_at(rungs, call_centre, Right.CALL, width)
+    window = replace(window, put_centre=put_centre, call_centre=call_centre)
+    lines = (
+        *parity,
+        *_with_wings(rungs, puts, put_centre if put is None else put.strike, -width),
+        *_with_wings(rungs, calls, call_centre if call is None else call.strike, width),
+    )
+    if put is None or call is None:
+        missing = [side for side, found in (("put", put), ("call", call)) if found is None]
+        return _View(window, lines, reason=f"{' and '.join(missing)} delta not bracketed yet")
+    return _View(window, lines, _Shorts(market, put, call))
+
+
+def _with_wings(
+    rungs: Ladder, options: Sequence[Contract], likely: float, offset: float
+) -> tuple[Contract, ...]:
+    """One side's lines: its window, and the wings of the three strikes around the likely one."""
+    nearest = sorted(options, key=lambda option: (abs(option.strike - likely), option.strike))[:3]
+    return (*options, *(rungs.options[(one.strike + offset, one.right or Right.PUT)] for one in nearest))
+
+
+def _priced(
+    snapshot: MarketSnapshot,
+    slot: Entry,
+    rungs: Ladder,
+    shorts: _Shorts,
+    initiation_usd: float | None,
+    rules: CondorRules,
+    found: Evaluation,
+) -> tuple[Entry, Evaluation]:
+    """The condor on the chosen strikes: its credit against its width, then its size."""
+    combo = iron_condor(
+        rungs.options[(shorts.put.strike - slot.width, Right.PUT)],
+        rungs.options[(shorts.put.strike, Right.PUT)],
+        rungs.options[(shorts.call.strike, Right.CALL)],
+        rungs.options[(shorts.call.strike + slot.width, Right.CALL)],
+    )
+    quote = combo_quote(combo, snapshot.quotes)
+    if quote is None:
+        return slot, replace(found, gates=(*found.gates, Gate("combo_quote", None, "a leg has no price")))
+    ratio = round_ratio(-quote.mid / slot.width)
+    least, most = rules.credit_min_of_width_fraction, rules.credit_max_of_width_fraction
+    readings = (
+        Reading("credit_to_width", ratio, least, ">=", ratio >= least),
+        Reading("credit_to_width", ratio, most, "<=", ratio <= most),
+    )
+    gate = Gate(
+        "credit", least <= ratio <= most, f"{ratio:.4f} of width {slot.width:g} in {least:g}-{most:g}"
+    )
+    found = replace(found, readings=readings, gates=(*found.gates, gate))
+    if not gate.passed:
+        return slot, found
+    return _sized(slot, combo, quote, shorts, initiation_usd, rules, found)
+
+
+def _sized(
+    slot: Entry,
+    combo: Combo,
+    quote: ComboQuote,
+    shorts: _Shorts,
+    initiation_usd: float | None,
+    rules: CondorRules,
+    found: Evaluation,
+) -> tuple[Entry, Evaluation]:
+    """The proposal, or the least width for the next look where the regular one leaves no unit."""
+    patient, final = rules.entry_patient_spread_fraction, rules.entry_final_spread_fraction
+    start, worst = limits(quote, TRADING_CLASS, Intent.OPEN, patient, final)
+    # The least credit binds the whole walk of the limit, not only its start.
+    worst = min(
+        worst, round_down(-rules.credit_min_of_width_fraction * slot.width, COMBO_TICK[TRADING_CLASS])
+    )
+    start = min(start, worst)
+    fees = round_price(len(combo.legs) * FEE_PER_CONTRACT_USD[TRADING_CLASS])
+    loss = round_price(combo.max_loss(worst) * combo.multiplier + fees)
+    quantity = None if initiation_usd is None else floor(initiation_usd / loss)
+    if quantity is None or quantity < 1:
+        detail = f"{loss:g} USD a unit at width {slot.width:g}, {initiation_usd or 0.0:g} USD left for it"
+        gate = Gate("size", None if quantity is None else False, f"too_small: {detail}")
+        if quantity is not None and slot.width > rules.wing_min_pts:
+            slot = replace(slot, width=rules.wing_min_pts)
+        return slot, replace(found, gates=(*found.gates, gate))
+    proposal = Proposal(
+        strategy="iron_condor",
+        structure_id=slot.structure_id,
+        intent=Intent.OPEN,
+        combo=combo,
+        quantity=quantity,
+        limit=start,
+        limit_worst=worst,
+        max_loss_points=round_price(combo.max_loss(worst)),
+        reason="weekly entry",
+        fees_per_unit_usd=fees,
+        tick=COMBO_TICK[TRADING_CLASS],
+        notes=_notes(combo, quote, shorts, slot.width, fees),
+    )
+    gate = Gate("size", True, f"{quantity} at {loss:g} USD")
+    return slot, replace(found, gates=(*found.gates, gate), proposals=(proposal,))
+
+
+def _notes(
+    combo: Combo, quote: ComboQuote, shorts: _Shorts, width: float, fees: float
+) -> tuple[tuple[str, float], ...]:
+    """Figures a trader would ask for; the break-evens are those at the mid credit after fees (METHOD 4.3)."""
+    market, credit = shorts.market, round_price(-quote.mid - fees / combo.multiplier)
+    return (
+        ("forward", market.forward),
+        ("sigma_atm", market.sigma_atm),
+        ("one_sd_pts", round_price(market.forward * market.sigma_atm * sqrt(market.t_years))),
+        ("put_delta", shorts.put.delta),
+        ("call_delta", shorts.call.delta),
+        ("width", width),
+        ("credit_mid", -quote.mid),
+        ("credit_natural", -quote.ask),
+        ("break_even_low", round_price(shorts.put.strike - credit)),
+        ("break_even_high", round_price(shorts.call.strike + credit)),
+    )

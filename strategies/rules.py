@@ -1,0 +1,95 @@
+"""The operator's numbers in the shape the strategies read them.
+
+Plain frozen records without defaults: the governed rules file is the only place where a number stands. Field
+names are those of its sections, so that the composition root builds a record from a section by keyword.
+"""
+
+from dataclasses import dataclass
+from datetime import time
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class NearTermExit:
+    """When a near-term tranche is sold; gains are fractions of the premium paid."""
+
+    first_gain_fraction: float
+    first_part_fraction: float
+    second_gain_fraction: float
+    contango_sessions: int
+    sessions_max: int
+    exit_dte: int
+
+
+@dataclass(frozen=True, slots=True)
+class NearTermRules:
+    """The near-term layer (L1): its trigger, its VIX call spread and the spread's exits."""
+
+    mode: Literal["episode", "strict_cross"]
+    rsi_sessions: int
+    rsi_below_pts: float
+    backwardation_definition: Literal["vx1_vx2", "b_spot"]
+    backwardation_above_fraction: float
+    rearm_rsi_min_pts: float
+    rearm_backwardation_below_fraction: float
+    rearm_sessions: int
+    warmup_sessions: int
+    min_dte: int
+    max_dte: int
+    target_dte: int
+    long_delta: float
+    width_min_pts: float
+    entry_patient_spread_fraction: float
+    entry_final_spread_fraction: float
+    entry_walk_s: int
+    blackout_override_backwardation_fraction: float
+    exit: NearTermExit
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeBudgetRules:
+    """What the hedge may cost in a campaign and in a year, and how the layers share it."""
+
+    l1_fraction: float
+    l2_fraction: float
+    l3_fraction: float
+    campaign_bps: float
+    year_bps: float
+    campaign_sessions_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class CondorExit:
+    """When a condor is closed. `tested_delta`, `delta_close` and `buy_back_pts` are read by adjustments."""
+
+    profit_of_credit_fraction: float
+    exit_dte: int
+    stop_credit_ratio: float
+    stop_of_max_loss_fraction: float
+    stop_confirm_s: int
+    buy_back_pts: float
+    tested_delta: float
+    delta_close: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CondorRules:
+    """Which SPX iron condor is sold, when, and when it is closed."""
+
+    min_dte: int
+    max_dte: int
+    target_dte: int
+    short_delta: float
+    wing_min_pts: float
+    wing_step_pts: float
+    wing_of_spot_fraction: float
+    credit_min_of_width_fraction: float
+    credit_max_of_width_fraction: float
+    open_max_count: int
+    entries_per_week_max: int
+    entry_start_time: time
+    entry_end_time: time
+    entry_patient_spread_fraction: float
+    entry_final_spread_fraction: float
+    entry_walk_s: int
+    exit: CondorExit

@@ -1,0 +1,165 @@
+"""Which expiry and which strikes, out of what is listed and of the few lines that are streamed.
+
+A chain has hundreds of strikes and the account about a hundred lines, so the choice looks through a window:
+strikes around the money for the parity forward, and a handful where the wanted delta should be. When the
+delta is not bracketed there, the window moves to where the volatility at its edge puts it. The window is a
+small state; everything else is a pure function of the snapshot (METHOD 3.3, 4.1, 4.2).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import isfinite
+
+import numpy as np
+
+from market.contract import Contract, Right
+from market.pricing import black76_greeks, implied_volatility
+from market.quote import Quote
+from market.rounding import round_ratio, round_volatility
+from market.sessions import spxw_expiries, vix_expiries
+from strategies.ladder import Ladder
+from strategies.rules import CondorRules, NearTermRules
+
+WINDOW_STRIKES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class StrikeWindow:
+    """Where in an expiry's ladder we look: the middle of the parity strikes and of each side's window, 0
+    for nowhere.
+    """
+
+    expiry: date | None = None
+    anchor: float = 0.0
+    put_centre: float = 0.0
+    call_centre: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardMarket:
+    """One expiry's forward and discount factor now, and its at-the-money volatility (1.00 = 100 %).
+
+    `half_width` is half the distance between the dealable bounds of the forward, in points.
+    """
+
+    forward: float
+    discount: float
+    t_years: float
+    sigma_atm: float = 0.0
+    half_width: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaStrike:
+    """A strike with its delta (signed, undiscounted) and implied volatility."""
+
+    strike: float
+    delta: float
+    sigma: float
+
+
+def condor_expiry(session: date, rules: CondorRules) -> date | None:
+    """The Friday SPXW expiry closest to the target within the window of days; the earlier one of two
+    equally close.
+    """
+    first, last = session + timedelta(rules.min_dte), session + timedelta(rules.max_dte)
+    return _closest(spxw_expiries(first, last), session, rules.target_dte)
+
+
+def vix_expiry(session: date, rules: NearTermRules) -> date | None:
+    """The monthly VIX settlement day closest to the target within the window of days."""
+    first, last = session + timedelta(rules.min_dte), session + timedelta(rules.max_dte)
+    return _closest(vix_expiries(first, last), session, rules.target_dte)
+
+
+def wing_width(spot: float, rules: CondorRules) -> float:
+    """Points between short strike and wing: a share of the index in whole steps, never below the least
+    width.
+    """
+    step = rules.wing_step_pts
+    return max(rules.wing_min_pts, step * round(rules.wing_of_spot_fraction * spot / step))
+
+
+def options_at(rungs: Ladder, centre: float, right: Right, offset: float) -> list[Contract]:
+    """The options to look at around `centre`: those whose wing, `offset` points away, is listed too."""
+    if centre <= 0.0:
+        return []
+    nearby = rungs.nearest(centre, 2 * WINDOW_STRIKES)
+    usable = [strike for strike in nearby if offset == 0.0 or rungs.has(strike + offset)]
+    closest = sorted(usable, key=lambda strike: (abs(strike - centre), strike))[:WINDOW_STRIKES]
+    return [rungs.options[(strike, right)] for strike in sorted(closest)]
+
+
+def deltas(
+    options: Sequence[Contract], quotes: Mapping[int, Quote], market: ForwardMarket
+) -> list[DeltaStrike | None]:
+    """Delta and volatility of each option, None where it has no two-sided market or no volatility.
+
+    One vectorised call values all of them: ask for everything that is needed at an instant together.
+    """
+    found: list[DeltaStrike | None] = [None] * len(options)
+    quoted = [
+        (index, option.strike, option.right is Right.CALL, mid)
+        for index, option in enumerate(options)
+        if (quote := quotes.get(option.con_id)) is not None and (mid := quote.mid) is not None
+    ]
+    if not quoted:
+        return found
+    strikes = np.array([one[1] for one in quoted])
+    calls = np.array([one[2] for one in quoted])
+    t, discount = market.t_years, market.discount
+    mids = np.array([one[3] for one in quoted])
+    sigma = implied_volatility(mids, market.forward, strikes, t, discount, calls).sigma
+    delta = black76_greeks(market.forward, strikes, t, sigma, discount, calls).delta_forward
+    for (index, strike, _, _), d, vol in zip(quoted, delta.tolist(), sigma.tolist(), strict=True):
+        if isfinite(d) and isfinite(vol):
+            found[index] = DeltaStrike(strike, round_ratio(d), round_volatility(vol))
+    return found
+
+
+def at_the_money(rungs: Ladder, strikes: Sequence[float], forward: float) -> list[Contract]:
+    """The out-of-the-money options at the two strikes nearest to the forward, the nearer first."""
+    nearest = sorted(strikes, key=lambda strike: (abs(strike - forward), strike))[:2]
+    return [rungs.options[(one, Right.CALL if one >= forward else Right.PUT)] for one in nearest]
+
+
+def choose(
+    rungs: Ladder,
+    seen: Sequence[DeltaStrike | None],
+    centre: float,
+    right: Right,
+    target: float,
+    market: ForwardMarket,
+) -> tuple[float, DeltaStrike | None]:
+    """The window's next centre, and the strike whose |delta| is nearest to `target` once the window
+    brackets it.
+
+    Of two equally near strikes the one farther out of the money. Without a bracket nothing is chosen and
+    the centre moves to where the volatility nearest to the target would put it.
+    """
+    known = [one for one in seen if one is not None]
+    if centre <= 0.0 or not known:
+        return centre or strike_at_delta(rungs, market, market.sigma_atm, target, right), None
+    nearest = min(known, key=lambda one: (abs(abs(one.delta) - target), abs(one.delta)))
+    sizes = [abs(one.delta) for one in known]
+    if min(sizes) <= target <= max(sizes):
+        return centre, nearest
+    return strike_at_delta(rungs, market, nearest.sigma, target, right), None
+
+
+def strike_at_delta(rungs: Ladder, market: ForwardMarket, sigma: float, target: float, right: Right) -> float:
+    """The listed strike whose |delta| at a flat volatility comes nearest to `target`; 0 without a
+    volatility.
+    """
+    if sigma <= 0.0 or not rungs.strikes:
+        return 0.0
+    greeks = black76_greeks(
+        market.forward, np.array(rungs.strikes), market.t_years, sigma, market.discount, right is Right.CALL
+    )
+    distance = [round_ratio(abs(abs(delta) - target)) for delta in greeks.delta_forward.tolist()]
+    return rungs.strikes[distance.index(min(distance))]
+
+
+def _closest(expiries: Sequence[date], session: date, target_dte: int) -> date | None:
+    return min(expiries, key=lambda day: (abs((day - session).days - target_dte), day), default=None)
