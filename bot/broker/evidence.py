@@ -184,8 +184,12 @@ class Evidence:
     def _order(self, order_id: int, client_id: int, perm_id: int, order_ref: str) -> KnownOrder:
         order = self._by_id.get((client_id, order_id)) if order_id > 0 else None
         order = order or self._by_perm.get(perm_id)
-        if order is None or order.order_ref != order_ref:
-            # Order ids are reissued after a restart of the gateway; the reference is what stays.
+        is_other = order is not None and (
+            order.order_ref != order_ref or (perm_id and order.perm_id not in {0, perm_id})
+        )
+        if order is None or is_other:
+            # Order ids are reissued after a restart of the gateway, and an order moved while the link was
+            # down may stand twice: the reference and the permanent id together are what stays.
             named = self._by_ref.get(order_ref) if order_ref else None
             order = named if named is not None and named.perm_id in {0, perm_id} else KnownOrder(order_ref)
         if order_ref:

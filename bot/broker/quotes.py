@@ -139,6 +139,15 @@ class LineBook:
             return
         self._ticked[line.con_id] = line
 
+    def blank(self, request_id: int | None) -> None:
+        """A tick of this line, or of one we cannot tell, could not be read: what stood may no longer hold."""
+        lines = self._lines.values() if request_id is None else [self._lines.get(request_id)]
+        for line in lines:
+            if line is None:
+                continue
+            line.bid = line.ask = line.last = 0.0
+            self._ticked[line.con_id] = line
+
     def data_type(self, request_id: int, kind: int) -> None:
         """The broker says whether a line is live (1), frozen (2) or delayed (3, 4)."""
         line = self._lines.get(request_id)

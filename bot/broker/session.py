@@ -25,9 +25,11 @@ from market.contract import Contract, SecurityType
 
 _PAPER_ACCOUNT = re.compile(r"DU[0-9]+")
 _MESSAGE_ID = re.compile(r"fields: \['(\d+)'")
+_TICK = re.compile(r"fields: \['[12]', '[^']*', '(\d+)'")
 _NAMED_MESSAGE = re.compile(r"Error for (\w+)")
 # Messages that only decorate a line; one that cannot be read harms nothing.
 _DECORATION = {
+    "21",
     "45",
     "46",
     "47",
@@ -126,7 +128,11 @@ class Session:
                 raise BrokerUnreachableError(f"the gateway at {host}:{port} did not greet in {within_s:g} s")
             try:
                 greeting.result()
-            except (OSError, TimeoutError) as error:
+            except TimeoutError:
+                raise BrokerUnreachableError(
+                    f"the gateway at {host}:{port} did not greet in {within_s:g} s"
+                ) from None
+            except OSError as error:
                 raise BrokerUnreachableError(
                     f"nothing answers at {host}:{port}: start the gateway and enable its API ({error!r})"
                 ) from error
@@ -213,7 +219,9 @@ class Session:
         self._refuse(BrokerUnreachableError(f"{code} {text}{remedy}"))
 
     def _closed_early(self, message: str) -> None:
-        self._refuse(BrokerUnreachableError(f"the gateway closed the connection: {message}"))
+        # A failure to connect is told here as well, but the one who connects knows more about it.
+        if not message.startswith("API connection failed"):
+            self._refuse(BrokerUnreachableError(f"the gateway closed the connection: {message}"))
 
     def _refuse(self, error: Exception) -> bool:
         if self._refusal.done():
@@ -229,7 +237,11 @@ class Session:
         found = _MESSAGE_ID.search(message) or _NAMED_MESSAGE.search(message)
         name = found.group(1) if found else "?"
         is_unknown = name.isdigit() and int(name) not in self.client.decoder.handlers
-        harmless = is_unknown or name in _DECORATION
+        tick = _TICK.search(message)
+        is_tick = tick is not None or name == "tickSize"
+        if is_tick:
+            self._lines.blank(None if tick is None else int(tick.group(1)))
+        harmless = is_unknown or is_tick or name in _DECORATION
         self._hooks.notify(
             Alert("warning" if harmless else "error", "unreadable_message", f"message {name} cannot be read")
         )

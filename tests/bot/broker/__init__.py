@@ -1,0 +1,1 @@
+"""Tests of the broker adapter, each through the real client library."""

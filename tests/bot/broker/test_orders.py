@@ -1,0 +1,533 @@
+"""Orders on the wire and the broker's evidence about them: what is believed, and what never is."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.broker.compat import LIBRARY_NAME
+from bot.broker.evidence import STATUS_GRACE_S
+from bot.broker.pacing import MESSAGES_PER_S
+from bot.events import (
+    CancelOrder,
+    CommissionReported,
+    Event,
+    Executed,
+    OrderReported,
+    PlaceOrder,
+    ReplaceOrder,
+)
+from market.contract import Action, Combo, Contract, Leg, SecurityType, single
+from market.order import OrderStatus
+from simulator.model import OrderState
+from tests.bot.broker.scripted import (
+    ACCOUNT,
+    CALL,
+    CALL_WING,
+    PUT,
+    PUT_WING,
+    Desk,
+    at_the_desk,
+    condor,
+)
+
+REF = "alvh:1"
+VX = Contract(
+    SecurityType.FUTURE,
+    "VIX",
+    "VX",
+    datetime(2020, 4, 15, tzinfo=UTC).date(),
+    multiplier=1000,
+    exchange="CFE",
+    con_id=9,
+)
+
+
+def statuses(events: list[Event]) -> list[tuple[OrderStatus, int, int]]:
+    return [(event.status, event.filled, event.code) for event in events if isinstance(event, OrderReported)]
+
+
+# ---------------------------------------------------------------- what is written
+
+
+def test_a_condor_is_one_guaranteed_combo_bought_at_a_signed_limit() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.place(quantity=3, limit=-1.35)
+        order = desk.gateway.last_order()
+        assert (order.security_type, order.symbol, order.exchange, order.currency) == (
+            "BAG",
+            "SPX",
+            "SMART",
+            "USD",
+        )
+        assert (order.action, order.quantity, order.order_type, order.limit_price) == (
+            "BUY",
+            3.0,
+            "LMT",
+            -1.35,
+        )
+        assert (order.tif, order.account, order.order_ref, order.transmit) == ("DAY", ACCOUNT, REF, True)
+        assert [(leg.con_id, leg.ratio, leg.action, leg.exchange) for leg in order.legs] == [
+            (PUT_WING.con_id, 1, "BUY", "SMART"),
+            (PUT.con_id, 1, "SELL", "SMART"),
+            (CALL.con_id, 1, "SELL", "SMART"),
+            (CALL_WING.con_id, 1, "BUY", "SMART"),
+        ]
+        assert order.leg_prices == ()
+        assert order.smart_combo == ()
+        assert not order.what_if
+
+    at_the_desk(script)
+
+
+def test_closing_a_condor_buys_the_reversed_legs_for_a_debit() -> None:
+    async def script(desk: Desk) -> None:
+        desk.broker.place(PlaceOrder(REF, "1", condor().reversed(), 2, 0.65))
+        await desk.settle()
+        order = desk.gateway.last_order()
+        assert (order.action, order.limit_price) == ("BUY", 0.65)
+        assert [leg.action for leg in order.legs] == ["SELL", "BUY", "BUY", "SELL"]
+
+    at_the_desk(script)
+
+
+@pytest.mark.parametrize(
+    ("action", "limit", "price"), [(Action.BUY, 18.55, 18.55), (Action.SELL, -18.55, 18.55)]
+)
+def test_one_leg_is_a_plain_order_of_its_side_at_a_positive_price(
+    action: Action, limit: float, price: float
+) -> None:
+    async def script(desk: Desk) -> None:
+        desk.broker.place(PlaceOrder(REF, "1", single(VX, action), 2, limit))
+        await desk.settle()
+        order = desk.gateway.last_order()
+        assert (order.security_type, order.con_id, order.exchange) == ("FUT", VX.con_id, "CFE")
+        assert (order.action, order.quantity, order.limit_price) == (action.value, 2.0, price)
+        assert order.legs == ()
+
+    at_the_desk(script)
+
+
+@pytest.mark.parametrize(
+    ("combo", "quantity", "limit"),
+    [
+        (single(VX, Action.SELL), 1, 18.55),
+        (single(VX), 1, 0.0),
+        (condor(), 0, -1.0),
+        (single(Contract(SecurityType.OPTION, "SPX", "SPXW")), 1, 1.0),
+        (Combo((Leg(VX, Action.BUY, 2),)), 1, 18.0),
+    ],
+)
+def test_an_order_that_cannot_be_meant_is_not_written(combo: Combo, quantity: int, limit: float) -> None:
+    async def script(desk: Desk) -> None:
+        desk.broker.place(PlaceOrder(REF, "1", combo, quantity, limit))
+        await desk.settle()
+        assert desk.gateway.sent(3) == []
+        told = desk.take()
+        assert statuses(told) == [(OrderStatus.UNKNOWN, 0, 0)]
+        assert isinstance(told[0], OrderReported)
+        assert told[0].reason.startswith("never written")
+
+    at_the_desk(script)
+
+
+def test_a_reference_is_sent_once() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.work()
+        desk.broker.place(PlaceOrder(REF, "1", condor(), 2, -1.35))
+        await desk.settle()
+        assert len(desk.gateway.sent(3)) == 1
+        assert [alert.name for alert in desk.alerts] == ["order_repeated"]
+        assert statuses(desk.take()) == [(OrderStatus.WORKING, 0, 0)]
+
+    at_the_desk(script)
+
+
+def test_a_limit_is_moved_under_the_same_id_with_the_contract_the_broker_returned() -> None:
+    async def script(desk: Desk) -> None:
+        order_id = await desk.work()
+        desk.broker.replace(ReplaceOrder(REF, -1.30))
+        await desk.settle()
+        order = desk.gateway.last_order()
+        assert (order.order_id, order.limit_price, order.quantity) == (order_id, -1.30, 2.0)
+        # The broker's own id for a combo, which the first message did not have.
+        assert [fields[2] for fields in desk.gateway.sent(3)] == ["0", "28812380"]
+        assert len(order.legs) == 4
+        assert order.order_ref == REF
+
+    at_the_desk(script)
+
+
+def test_the_limit_of_a_sold_contract_stays_a_plain_price() -> None:
+    async def script(desk: Desk) -> None:
+        desk.broker.place(PlaceOrder(REF, "1", single(VX, Action.SELL), 1, -18.55))
+        await desk.settle()
+        desk.broker.replace(ReplaceOrder(REF, -18.50))
+        await desk.settle()
+        order = desk.gateway.last_order()
+        assert (order.action, order.limit_price) == ("SELL", 18.50)
+
+    at_the_desk(script)
+
+
+def test_a_cancellation_names_the_order_of_this_session() -> None:
+    async def script(desk: Desk) -> None:
+        order_id = await desk.work()
+        desk.broker.cancel(CancelOrder(REF, "the day ends"))
+        await desk.settle()
+        assert [fields[2] for fields in desk.gateway.sent(4)] == [str(order_id)]
+
+    at_the_desk(script)
+
+
+def test_an_order_this_session_does_not_know_is_neither_moved_nor_cancelled_but_doubted() -> None:
+    async def script(desk: Desk) -> None:
+        desk.broker.replace(ReplaceOrder("alvh:gone", -1.0))
+        desk.broker.cancel(CancelOrder("alvh:gone", "late"))
+        await desk.settle()
+        assert desk.gateway.sent(3) == desk.gateway.sent(4) == []
+        assert statuses(desk.take()) == [(OrderStatus.UNKNOWN, 0, 0)] * 2
+
+    at_the_desk(script)
+
+
+def test_an_order_that_has_ended_is_told_again_instead_of_touched() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.work()
+        desk.gateway.status(REF, OrderState.FILLED, filled=2.0)
+        await desk.settle()
+        desk.take()
+        desk.broker.replace(ReplaceOrder(REF, -1.0))
+        desk.broker.cancel(CancelOrder(REF, "late"))
+        await desk.settle()
+        assert len(desk.gateway.sent(3)) == 1
+        assert desk.gateway.sent(4) == []
+        assert statuses(desk.take()) == [(OrderStatus.FILLED, 2, 0)] * 2
+
+    at_the_desk(script)
+
+
+def test_order_ids_rise_even_when_the_gateway_hands_old_ones_out_again() -> None:
+    async def script(desk: Desk) -> None:
+        first = await desk.work("alvh:1")
+        desk.gateway.next_id = 1
+        await desk.broker.connect()
+        second = int((await desk.place("alvh:2"))[1])
+        assert second > first
+
+    at_the_desk(script)
+
+
+def test_an_order_id_seen_on_an_execution_is_never_used_again() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.place()
+        gateway = desk.gateway
+        gateway.orders[REF].request = gateway.last_order().__class__(
+            **{name: getattr(gateway.last_order(), name) for name in gateway.last_order().__slots__}
+            | {"order_id": 5000}
+        )
+
+        def list_executions(fields: list[str]) -> None:
+            gateway.executed(REF, "0001.01.01", CALL, "SLD", 2, 7.0, request_id=int(fields[2]))
+            gateway.say(55, 1, fields[2])
+
+        gateway.answers[7] = list_executions
+        await desk.broker.reconcile()
+        assert int((await desk.place("alvh:2"))[1]) > 5000
+
+    at_the_desk(script)
+
+
+# ---------------------------------------------------------------- pace
+
+
+def test_a_burst_of_orders_is_paced_and_every_one_arrives() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.settle(2)
+        count = 100
+        began = asyncio.get_running_loop().time()
+        for number in range(count):
+            desk.broker.place(PlaceOrder(f"alvh:{number}", "1", condor(), 1, -1.0))
+        await desk.settle(5)
+        assert len(desk.gateway.sent(3)) == count
+        times = [
+            time
+            for fields, time in zip(desk.gateway.received, desk.gateway.times, strict=True)
+            if fields[0] == "3"
+        ]
+        for index, time in enumerate(times):
+            assert sum(time <= later < time + 1.0 for later in times[index:]) <= MESSAGES_PER_S
+        assert times[-1] - began < 3.0
+
+    at_the_desk(script)
+
+
+def test_orders_never_written_when_the_socket_drops_are_in_doubt_one_by_one() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.settle(2)
+        for number in range(100):
+            desk.broker.place(PlaceOrder(f"alvh:{number}", "1", condor(), 1, -1.0))
+        await desk.settle(0.01)
+        arrived = len(desk.gateway.sent(3))
+        desk.gateway.hang_up()
+        await desk.settle(10)
+        doubted = [event.order_ref for event in desk.take() if isinstance(event, OrderReported)]
+        assert arrived == MESSAGES_PER_S
+        assert doubted == [f"alvh:{number}" for number in range(arrived, 100)]
+        assert len(desk.gateway.sent(3)) == arrived
+
+    at_the_desk(script)
+
+
+def test_an_order_is_not_delayed_by_a_resubscription_of_every_line() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.settle(2)
+        desk.broker.stream(tuple(range(1000, 1100)))
+        began = asyncio.get_running_loop().time()
+        desk.broker.place(PlaceOrder(REF, "1", condor(), 1, -1.0))
+        await desk.settle(0.01)
+        assert len(desk.gateway.sent(3)) == 1
+        assert asyncio.get_running_loop().time() - began < 0.02
+        await desk.settle(5)
+        assert len(desk.gateway.sent(1)) == 100
+
+    at_the_desk(script)
+
+
+# ---------------------------------------------------------------- evidence
+
+
+def test_an_acknowledged_order_is_told_once_however_often_the_broker_repeats_itself() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.place()
+        for _ in range(3):
+            desk.gateway.open_order(REF, OrderState.PRE_SUBMITTED)
+            desk.gateway.status(REF, OrderState.PRE_SUBMITTED)
+        await desk.settle()
+        told = desk.take()
+        assert told == [OrderReported(REF, 900, OrderStatus.WORKING)]
+
+    at_the_desk(script)
+
+
+def test_the_whole_life_of_an_order_is_told_step_by_step() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.work()
+        desk.gateway.status(REF, OrderState.SUBMITTED, filled=1.0)
+        desk.gateway.status(REF, OrderState.PENDING_CANCEL)
+        desk.gateway.status(REF, OrderState.CANCELLED)
+        desk.gateway.error(desk.gateway.last_order().order_id, 202, "Order Canceled - reason:")
+        desk.gateway.open_order(REF, OrderState.SUBMITTED)
+        await desk.settle(STATUS_GRACE_S * 3)
+        assert statuses(desk.take()) == [
+            (OrderStatus.PARTIAL, 1, 0),
+            (OrderStatus.CANCEL_SENT, 1, 0),
+            (OrderStatus.CANCELLED, 1, 0),
+        ]
+
+    at_the_desk(script)
+
+
+def test_a_fill_needs_no_status_before_it() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.place()
+        desk.gateway.executed(REF, "0001.01.01", CALL, "SLD", 2, 7.1)
+        await desk.settle()
+        told = desk.take()
+        assert len(told) == 1
+        assert isinstance(told[0], Executed)
+        fill = told[0].fill
+        assert (fill.order_ref, fill.perm_id, fill.con_id, fill.quantity, fill.price) == (
+            REF,
+            900,
+            3,
+            -2,
+            7.1,
+        )
+        assert fill.time == datetime(2020, 3, 16, 14, 0, 1, tzinfo=UTC)
+        assert told[0].contract == CALL
+
+    at_the_desk(script)
+
+
+def test_the_line_of_the_combo_itself_is_not_a_fill() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.work()
+        desk.gateway.executed(REF, "0001.00.01", None, "BOT", 2, -1.35)
+        desk.gateway.executed(REF, "0001.01.01", PUT_WING, "BOT", 2, 3.0)
+        await desk.settle()
+        assert [event.fill.quantity for event in desk.take() if isinstance(event, Executed)] == [2]
+
+    at_the_desk(script)
+
+
+def test_an_execution_without_a_reference_finds_its_order() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.work()
+        desk.gateway.executed(REF, "0001.01.01", CALL, "SLD", 2, 7.1, tells_ref=False)
+        await desk.settle()
+        assert [event.fill.order_ref for event in desk.take() if isinstance(event, Executed)] == [REF]
+
+    at_the_desk(script)
+
+
+def test_corrections_and_repeats_are_handed_over_as_they_come() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.work()
+        for exec_id in ("0001.01.01", "0001.01.01", "0001.01.02"):
+            desk.gateway.executed(REF, exec_id, CALL, "SLD", 2, 7.1)
+        await desk.settle()
+        told = [event.fill.exec_id for event in desk.take() if isinstance(event, Executed)]
+        assert told == ["0001.01.01", "0001.01.01", "0001.01.02"]
+
+    at_the_desk(script)
+
+
+@pytest.mark.parametrize("amount", [-1, 1.7976931348623157e308, "nan", "inf", 5e9])
+def test_a_commission_that_is_not_known_yet_is_not_told(amount: float | str) -> None:
+    async def script(desk: Desk) -> None:
+        desk.gateway.commission("0001.01.01", amount)
+        desk.gateway.commission("0001.01.01", 1.3, "EUR")
+        desk.gateway.commission("0001.01.01", 2.64)
+        await desk.settle()
+        assert desk.take() == [CommissionReported("0001.01.01", 2.64)]
+
+    at_the_desk(script)
+
+
+# ---------------------------------------------------------------- errors that are not evidence
+
+
+@pytest.mark.parametrize("code", [399, 404, 10349, 2109, 2137, 2161])
+def test_a_warning_leaves_a_working_order_alone(code: int) -> None:
+    async def script(desk: Desk) -> None:
+        order_id = await desk.work()
+        desk.gateway.error(order_id, code)
+        await desk.settle(STATUS_GRACE_S * 3)
+        assert desk.take() == []
+
+    at_the_desk(script)
+
+
+@pytest.mark.parametrize("code", [104, 161, 10147, 10148])
+def test_a_contradiction_makes_an_order_unknown_and_never_cancelled(code: int) -> None:
+    async def script(desk: Desk) -> None:
+        order_id = await desk.work()
+        desk.gateway.error(order_id, code)
+        await desk.settle()
+        assert statuses(desk.take()) == [(OrderStatus.UNKNOWN, 0, code)]
+        desk.gateway.status(REF, OrderState.FILLED, filled=2.0)
+        await desk.settle()
+        assert [status for status, *_ in statuses(desk.take())] == [OrderStatus.FILLED]
+
+    at_the_desk(script)
+
+
+@pytest.mark.parametrize(
+    "code", [103, 105, 106, 107, 109, 110, 201, 203, 321, 322, 329, 434, 451, 10058, 10197]
+)
+def test_an_error_that_no_status_explains_makes_an_order_unknown_after_a_moment(code: int) -> None:
+    async def script(desk: Desk) -> None:
+        order_id = await desk.work()
+        desk.gateway.error(order_id, code, "text")
+        await desk.settle(STATUS_GRACE_S / 2)
+        assert desk.take() == []
+        await desk.settle(STATUS_GRACE_S)
+        told = desk.take()
+        assert statuses(told) == [(OrderStatus.UNKNOWN, 0, code)]
+        assert isinstance(told[0], OrderReported)
+        assert told[0].reason == "text"
+
+    at_the_desk(script)
+
+
+@pytest.mark.parametrize("code", [105, 110, 201, 321, 329])
+def test_a_refused_move_leaves_the_order_working_when_the_broker_says_so(code: int) -> None:
+    async def script(desk: Desk) -> None:
+        order_id = await desk.work()
+        desk.broker.replace(ReplaceOrder(REF, -1.0))
+        await desk.settle()
+        desk.gateway.error(order_id, code)
+        desk.gateway.open_order(REF, OrderState.SUBMITTED)
+        await desk.settle(STATUS_GRACE_S * 3)
+        assert desk.take() == []
+
+    at_the_desk(script)
+
+
+@pytest.mark.parametrize("state", [OrderState.INACTIVE, OrderState.CANCELLED])
+@pytest.mark.parametrize("first", ["error", "status"])
+@pytest.mark.parametrize("code", [110, 201, 203])
+def test_a_rejection_is_believed_when_status_and_error_have_both_come(
+    code: int, first: str, state: OrderState
+) -> None:
+    async def script(desk: Desk) -> None:
+        fields = await desk.place()
+        told: list[Callable[[], None]] = [
+            lambda: desk.gateway.error(int(fields[1]), code, "Order rejected - reason:margin"),
+            lambda: desk.gateway.status(REF, state),
+        ]
+        for tell in told if first == "error" else reversed(told):
+            tell()
+        await desk.settle(STATUS_GRACE_S * 3)
+        last = desk.take()[-1]
+        assert isinstance(last, OrderReported)
+        if first == "error":
+            assert (last.status, last.code) == (OrderStatus.REJECTED, code)
+            assert "margin" in last.reason
+        elif state is OrderState.CANCELLED:
+            assert last.status is OrderStatus.CANCELLED
+        else:
+            assert last.status is OrderStatus.UNKNOWN
+
+    at_the_desk(script)
+
+
+def test_an_order_held_as_inactive_counts_as_live() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.place()
+        desk.gateway.open_order(REF, OrderState.INACTIVE)
+        await desk.settle()
+        told = desk.take()
+        assert statuses(told) == [(OrderStatus.WORKING, 0, 0)]
+        assert isinstance(told[0], OrderReported)
+        assert told[0].reason == "Inactive"
+
+    at_the_desk(script)
+
+
+def test_a_partly_filled_order_is_cancelled_and_never_rejected() -> None:
+    async def script(desk: Desk) -> None:
+        order_id = await desk.work()
+        desk.gateway.status(REF, OrderState.SUBMITTED, filled=1.0)
+        desk.gateway.error(order_id, 201)
+        desk.gateway.status(REF, OrderState.INACTIVE)
+        await desk.settle()
+        assert statuses(desk.take())[-1][:2] == (OrderStatus.CANCELLED, 1)
+
+    at_the_desk(script)
+
+
+def test_a_loss_of_the_broker_told_with_an_order_id_is_no_evidence() -> None:
+    async def script(desk: Desk) -> None:
+        order_id = await desk.work()
+        desk.gateway.error(order_id, 1100)
+        await desk.settle(STATUS_GRACE_S * 2)
+        assert statuses(desk.take()) == []
+
+    at_the_desk(script)
+
+
+def test_a_state_nobody_knows_makes_an_order_unknown() -> None:
+    async def script(desk: Desk) -> None:
+        order_id = await desk.work()
+        desk.gateway.say(3, order_id, "Sideways", 0.0, 2.0, 0.0, 900, 0, 0.0, 442, "", 0.0)
+        await desk.settle()
+        assert statuses(desk.take()) == [(OrderStatus.UNKNOWN, 0, 0)]
+
+    at_the_desk(script)
+
+
+def test_the_adapter_runs_on_the_library_that_is_installed() -> None:
+    assert LIBRARY_NAME in {"ib_async", "ib_insync"}
