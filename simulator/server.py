@@ -13,6 +13,8 @@ from simulator.gateway import Gateway
 from simulator.session import Session
 
 HOST: Final = "127.0.0.1"
+#: A client that leaves this much unread has stalled and is cut off, before it takes the gateway's memory.
+UNREAD_BYTES_MAX: Final = 32 << 20
 _SAME_MOMENT_S: Final = 1e-6
 
 
@@ -30,22 +32,33 @@ class GatewayProtocol(asyncio.Protocol):
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._session: Session | None = None
+        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected."""
         if isinstance(transport, asyncio.Transport):
-            self._session = self._gateway.connect(transport.write, transport.close)
+            self._transport = transport
+            self._session = self._gateway.connect(self._send, transport.close)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
         if self._session is not None:
             self._session.receive(data)
 
+    def _send(self, data: bytes) -> None:
+        if self._transport is None:
+            return
+        if self._transport.get_write_buffer_size() > UNREAD_BYTES_MAX:
+            self._transport.abort()
+        else:
+            self._transport.write(data)
+
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """The client is gone."""
         if self._session is not None:
             self._gateway.disconnect(self._session)
             self._session = None
+            self._transport = None
 
 
 class GatewayServer:

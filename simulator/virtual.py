@@ -234,6 +234,10 @@ class MemoryTransport(asyncio.Transport):
         """Whether the connection is closed or about to be."""
         return self._closing
 
+    def get_write_buffer_size(self) -> int:
+        """Bytes written in this turn of the loop."""
+        return sum(len(piece) for piece in self._written)
+
     def get_protocol(self) -> asyncio.BaseProtocol:
         """The protocol this end feeds."""
         return self._protocol
@@ -327,7 +331,9 @@ def run(
 
 def _finish(loop: VirtualLoop) -> None:
     try:
-        left = [task for task in asyncio.all_tasks(loop) if not task.done()]
+        # all_tasks is a set of objects; names carry the order of creation.
+        names = {task.get_name(): task for task in asyncio.all_tasks(loop) if not task.done()}
+        left = [names[name] for name in sorted(names, key=lambda name: (len(name), name))]
         for task in left:
             task.cancel()
         if left:

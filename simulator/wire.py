@@ -6,7 +6,7 @@ is one byte, length prefix included, so that a whole step of ticks is joined and
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import inf, isinf
 
 #: Longest frame taken from a client. The longest honest one, an order with many legs and conditions,
@@ -34,27 +34,28 @@ class FrameDecoder:
         self._buffer = bytearray()
         self._max_frame = max_frame
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Payloads completed by `data`, in order.
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Payloads completed by `data`, in order; to be read to the end.
 
-        Raises FrameTooLongError as soon as a prefix announces more than the guard; payloads completed
-        before it are lost with the connection, which the caller has to close.
+        Raises FrameTooLongError on reaching a prefix that announces more than the guard. Payloads before it
+        have been given by then, so that what is obeyed does not depend on the segmentation.
         """
         buffer = self._buffer
         buffer += data
-        payloads: list[bytes] = []
         start = 0
-        while len(buffer) - start >= 4:
-            (length,) = _PREFIX.unpack_from(buffer, start)
-            if length > self._max_frame:
-                raise FrameTooLongError(f"a frame of {length} bytes")
-            end = start + 4 + length
-            if len(buffer) < end:
-                break
-            payloads.append(bytes(buffer[start + 4 : end]))
-            start = end
-        del buffer[:start]
-        return payloads
+        try:
+            while len(buffer) - start >= 4:
+                (length,) = _PREFIX.unpack_from(buffer, start)
+                if length > self._max_frame:
+                    raise FrameTooLongError(f"a frame of {length} bytes")
+                end = start + 4 + length
+                if len(buffer) < end:
+                    break
+                payload = bytes(buffer[start + 4 : end])
+                start = end
+                yield payload
+        finally:
+            del buffer[:start]
 
     def take(self, count: int) -> bytes | None:
         """The next `count` raw bytes (the unframed greeting), or None while there are fewer."""

@@ -6,17 +6,24 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from ib_async import ComboLeg, Contract, LimitOrder
+
 from market.contract import Right, SecurityType
 from simulator.exchange import Exchange
 from simulator.gateway import Gateway
 from simulator.market_data import Entitlements
-from simulator.model import Instrument
+from simulator.model import Instrument, OrderLeg
 from simulator.session import Session
 from simulator.stochastic import StochasticMarket
 from simulator.wire import frame, split
+from tests.simulator.client_library import encoded
 
 START = datetime(2020, 3, 2, 15, 0, tzinfo=UTC)
 ACCOUNT = "DU0000000"
+
+#: Contract fields as clients write them: the index, and something nobody lists.
+SPX = (416904, "SPX", "IND", "", "0.0", "", "", "CBOE", "", "USD", "", "")
+NOBODY = (0, "NOPE", "STK", "", "0.0", "", "", "SMART", "", "USD", "", "")
 
 
 class Clock:
@@ -122,3 +129,37 @@ def options(gateway: Gateway, strikes: Sequence[float], right: Right = Right.PUT
         )[0]
         for strike in strikes
     ]
+
+
+def codes(found: list[list[str]]) -> list[tuple[str, str]]:
+    """(id, code) of the errors among messages."""
+    return [(m[2], m[3]) for m in found if m[0] == "4"]
+
+
+def market_data(req_id: int, fields: tuple[object, ...] = SPX, snapshot: int = 0) -> tuple[object, ...]:
+    return (1, 11, req_id, *fields, 0, "", snapshot, 0, "")
+
+
+def place(
+    order_id: int, legs: tuple[OrderLeg, ...], limit: float, quantity: int = 1, what_if: bool = False
+) -> bytes:
+    combo = [ComboLeg(conId=leg.con_id, ratio=leg.ratio, action=leg.action, exchange="SMART") for leg in legs]
+    bag = Contract(symbol="SPX", secType="BAG", exchange="SMART", currency="USD", comboLegs=combo)
+    order = LimitOrder("BUY", quantity, limit, tif="DAY", orderRef=f"ref-{order_id}", whatIf=what_if)
+    (message,) = encoded(176, lambda client: client.placeOrder(order_id, bag, order))
+    return encode(*message)
+
+
+def condor(gateway: Gateway) -> tuple[OrderLeg, ...]:
+    puts = options(gateway, (2800.0, 2850.0))
+    calls = options(gateway, (3200.0, 3250.0), Right.CALL)
+    actions = ("BUY", "SELL", "SELL", "BUY")
+    return tuple(
+        OrderLeg(line.contract.con_id, 1, action)
+        for line, action in zip([*puts, *calls], actions, strict=True)
+    )
+
+
+def kinds(found: list[list[str]]) -> list[str]:
+    """Message ids, with the status where there is one."""
+    return [f"{m[0]}:{m[2]}" if m[0] == "3" else m[0] for m in found]

@@ -1,0 +1,137 @@
+"""Market-data lines of raw clients over the real market."""
+
+import pytest
+
+from simulator.gateway import Gateway
+from simulator.market_data import Entitlements
+from tests.simulator.fixture_venue import (
+    NOBODY,
+    Clock,
+    Line,
+    codes,
+    condor,
+    contract,
+    encode,
+    market_data,
+    messages,
+    open_gateway,
+    options,
+)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def gateway(clock: Clock) -> Gateway:
+    return open_gateway(clock)
+
+
+def test_first_ticks_come_with_the_subscription_and_later_only_changes(
+    gateway: Gateway, clock: Clock
+) -> None:
+    line = Line(gateway)
+    first = line.ask(*market_data(4))
+    assert [m[0] for m in first][:2] == ["58", "81"]
+    assert {m[3] for m in first if m[0] == "1"} >= {"4", "9"}
+    before = len(line.sent)
+    gateway.step()
+    assert line.fresh(before) == []
+    clock.pass_by(60.0)
+    gateway.step()
+    assert {m[3] for m in line.fresh(before)} <= {"4", "6", "7"}
+    assert "4" in {m[3] for m in line.fresh(before)}
+
+
+def test_one_write_carries_a_whole_step(gateway: Gateway, clock: Clock) -> None:
+    writes: list[bytes] = []
+    line = Line(gateway)
+    line.session._send = writes.append
+    line.session.receive(
+        b"".join(
+            encode(*market_data(n, contract(o)))
+            for n, o in enumerate(options(gateway, [2800.0 + 25 * k for k in range(9)]))
+        )
+    )
+    assert len(writes) == 1
+    clock.pass_by(60.0)
+    gateway.step()
+    assert len(writes) == 2
+    assert len(messages(writes[1])) > 9
+
+
+def test_a_cancelled_line_is_silent_and_an_unknown_one_is_300(gateway: Gateway, clock: Clock) -> None:
+    line = Line(gateway)
+    line.ask(*market_data(4))
+    assert line.ask(2, 2, 4) == []
+    assert codes(line.ask(2, 2, 4)) == [("4", "300")]
+    before = len(line.sent)
+    clock.pass_by(60.0)
+    gateway.step()
+    assert line.fresh(before) == []
+
+
+def test_a_snapshot_ends_at_once_and_takes_no_line(gateway: Gateway) -> None:
+    line = Line(gateway)
+    assert line.ask(*market_data(4, snapshot=1))[-1] == ["57", "1", "4"]
+    assert codes(line.ask(2, 2, 4)) == [("4", "300")]
+
+
+def test_duplicate_ids_and_too_many_lines_are_refused() -> None:
+    line = Line(open_gateway(entitlements=Entitlements(lines=2)))
+    line.ask(*market_data(4))
+    assert codes(line.ask(*market_data(4))) == [("4", "102")]
+    line.ask(*market_data(5))
+    assert codes(line.ask(*market_data(6))) == [("6", "101")]
+    line.ask(2, 2, 5)
+    assert codes(line.ask(*market_data(6))) == []
+
+
+def test_data_without_subscription_are_refused() -> None:
+    line = Line(open_gateway(entitlements=Entitlements(symbols_not_subscribed={"SPX"})))
+    assert codes(line.ask(*market_data(4))) == [("4", "354")]
+    line.ask(59, 1, 3)
+    assert codes(line.ask(*market_data(4))) == [("4", "10186")]
+    assert codes(line.ask(*market_data(5, NOBODY))) == [("5", "200")]
+
+
+def test_a_competing_session_stops_the_data_until_it_ends(gateway: Gateway, clock: Clock) -> None:
+    line = Line(gateway)
+    line.ask(*market_data(4))
+    before = len(line.sent)
+    gateway.compete(elsewhere=True)
+    clock.pass_by(60.0)
+    gateway.step()
+    assert codes(line.fresh(before)) == [("4", "10197")]
+    assert codes(line.ask(*market_data(5))) == [("5", "10197")]
+    gateway.compete(elsewhere=False)
+    before = len(line.sent)
+    gateway.step()
+    assert {m[0] for m in line.fresh(before)} == {"1"}
+
+
+def test_the_quote_of_a_combo_is_the_net_of_its_legs(gateway: Gateway) -> None:
+    line = Line(gateway)
+    legs = condor(gateway)
+    rows = [field for leg in legs for field in (leg.con_id, leg.ratio, leg.action, leg.exchange)]
+    bag = (0, "SPX", "BAG", "", "0.0", "", "", "SMART", "", "USD", "", "", len(legs), *rows)
+    found = line.ask(*market_data(4, bag))
+    bid, ask_price = (next(float(m[4]) for m in found if m[0] == "1" and m[3] == side) for side in "12")
+    ticks = gateway.venue.market.ticks([leg.con_id for leg in legs])
+    bought, sold = (ticks[0], ticks[3]), (ticks[1], ticks[2])
+    assert bid == pytest.approx(sum(t.bid or 0.0 for t in bought) - sum(t.ask or 0.0 for t in sold))
+    assert ask_price == pytest.approx(sum(t.ask or 0.0 for t in bought) - sum(t.bid or 0.0 for t in sold))
+    assert bid < ask_price < 0.0
+
+
+def test_options_and_others_can_be_sent_apart(gateway: Gateway, clock: Clock) -> None:
+    line = Line(gateway)
+    line.ask(*market_data(4))
+    line.ask(*market_data(5, contract(options(gateway, [3000.0])[0])))
+    for options_due, others_due, req_id in ((True, False, "5"), (False, True, "4")):
+        clock.pass_by(60.0)
+        before = len(line.sent)
+        gateway.step(options=options_due, others=others_due)
+        assert {m[1] if m[0] == "21" else m[2] for m in line.fresh(before)} == {req_id}
