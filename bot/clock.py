@@ -49,9 +49,9 @@ class BrokerClock:
     def __init__(self, underlying: Clock | None = None, *, speed: float = 1.0) -> None:
         if speed <= 0:
             raise ValueError("market time runs forward: speed must be positive")
-        self._underlying = underlying if underlying is not None else WallClock()
+        self.underlying: Clock = underlying if underlying is not None else WallClock()
         self._speed = speed
-        self._origin = self._underlying.now()
+        self._origin = self.underlying.now()
         self._offset_s: tuple[float, float] = (0.0, 0.0)
         self._is_measured = False
         self._latest = self._origin
@@ -59,7 +59,7 @@ class BrokerClock:
     def now(self) -> datetime:
         """Market time, never before an earlier answer."""
         low_s, high_s = self._offset_s
-        estimate = self._scaled(self._underlying.now()) + timedelta(seconds=(low_s + high_s) / 2)
+        estimate = self._scaled(self.underlying.now()) + timedelta(seconds=(low_s + high_s) / 2)
         self._latest = max(self._latest, estimate)
         return self._latest
 

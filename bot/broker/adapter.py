@@ -13,14 +13,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.broker import listing
-from bot.broker.compat import ExecutionFilter
-from bot.broker.contracts import from_client, is_settled, order_terms
-from bot.broker.inbox import ACCOUNT, COMPLETED_ORDERS, OPEN_ORDERS, POSITIONS, TIME
+from bot.broker.contracts import order_terms
+from bot.broker.inbox import ACCOUNT, TIME
 from bot.broker.orders import OrderDesk
 from bot.broker.quotes import LineBook
+from bot.broker.reconciliation import reconciled
 from bot.broker.requests import Key, RefusedError
 from bot.broker.session import Hooks, Session, require_paper
-from bot.clock import Clock
+from bot.clock import BrokerClock, Clock
 from bot.errors import BrokerError, BrokerUnreachableError, NotPaperAccountError
 from bot.events import (
     AccountTaken,
@@ -129,6 +129,8 @@ class IbBroker:
             session.client.updateReqId(self._order_id_floor)
             session.client.reqMarketDataType(_LIVE_DATA)
             session.outbox.pacer.sent()
+            # First of all the time: a clock that follows the gateway knows nothing before.
+            await self.server_time()
             await self._ask(ACCOUNT, lambda: session.client.reqAccountUpdates(True, self._account))
             await self.reconcile()
             self._require_session()
@@ -148,7 +150,10 @@ class IbBroker:
             await session.close()
 
     async def server_time(self) -> datetime:
-        """The gateway's time in UTC, in whole seconds; BrokerUnreachableError without an answer in time."""
+        """The gateway's time in UTC, in whole seconds; a BrokerClock learns from each answer.
+
+        Raises BrokerUnreachableError without an answer in time.
+        """
         return await self._server_time(self._request_timeout_s)
 
     async def heartbeat(self) -> datetime:
@@ -172,28 +177,9 @@ class IbBroker:
         """
         async with self._turn("reconcile"):
             session = self._require_session()
-            client, inbox = session.client, session.inbox
-            session.evidence.begin_snapshot()
-            positions = await self._ask(POSITIONS, client.reqPositions)
-            await self._ask(OPEN_ORDERS, client.reqAllOpenOrders)
-            await self._ask(COMPLETED_ORDERS, lambda: client.reqCompletedOrders(False))
-            request_id = client.getReqId()
-            commissions = inbox.commissions = []
-            try:
-                # After the orders, so that an execution without a reference finds its order.
-                executions = await self._ask(
-                    request_id, lambda: client.reqExecutions(request_id, ExecutionFilter())
-                )
-            finally:
-                inbox.commissions = None
-            session.require_paper()
+            found = await reconciled(session, self._ask, self._contracts, self._clock.now)
             self._raise_floor(session, session.evidence.order_id_max + 1)
-            return Reconciled(
-                orders=session.evidence.snapshot(),
-                executions=tuple(executions),
-                positions=self._held(positions),
-                commissions=tuple(commissions),
-            )
+            return found
 
     def account_now(self) -> AccountTaken | None:
         """The account's figures as last told, or None while one is missing or they are over a minute old.
@@ -328,8 +314,13 @@ class IbBroker:
     async def _server_time(self, within_s: float) -> datetime:
         async with self._turn(TIME):
             session = self._require_session()
+            clock = self._clock
+            asked = clock.underlying.now() if isinstance(clock, BrokerClock) else None
             answer = await session.ask(TIME, session.client.reqCurrentTime, within_s)
-            return datetime.fromtimestamp(answer[0], UTC)
+            server_time = datetime.fromtimestamp(answer[0], UTC)
+            if isinstance(clock, BrokerClock) and asked is not None:
+                clock.measure(server_time, asked, clock.underlying.now())
+            return server_time
 
     async def _definitions(self, raw: Any) -> list[Contract]:
         client = self._require_session().client
@@ -341,14 +332,6 @@ class IbBroker:
                 return []
             raise
         return listing.described(rows)
-
-    def _held(self, rows: list[tuple[Any, float]]) -> tuple[tuple[int, int], ...]:
-        held: dict[int, int] = {}
-        for raw, quantity in rows:
-            contract = self._contracts.get(raw.conId) or from_client(raw)
-            if contract is not None and not is_settled(contract, self._clock.now()):
-                held[raw.conId] = round(quantity)
-        return tuple((con_id, held[con_id]) for con_id in sorted(held) if held[con_id])
 
     def _refresh_account(self, session: Session, now: datetime) -> None:
         pacer = session.outbox.pacer

@@ -12,7 +12,14 @@ from market.order import OrderStatus
 from simulator.wire import message, to_bytes
 from tests.bot.broker.scripted import ACCOUNT, HOST, PORT, Desk, ScriptedGateway, at_the_desk, condor
 
-BARRIER = {"positions": 61, "open orders": 16, "completed orders": 99, "executions": 7, "account": 6}
+BARRIER = {
+    "time": 49,
+    "positions": 61,
+    "open orders": 16,
+    "completed orders": 99,
+    "executions": 7,
+    "account": 6,
+}
 
 
 async def nothing(desk: Desk) -> None:

@@ -1,0 +1,56 @@
+"""All the broker knows at one moment, each list proved complete by its end marker."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from bot.broker.compat import ExecutionFilter
+from bot.broker.contracts import from_client, is_settled
+from bot.broker.inbox import COMPLETED_ORDERS, OPEN_ORDERS, POSITIONS
+from bot.broker.requests import Key
+from bot.broker.session import Session
+from bot.events import Reconciled
+from market.contract import Contract
+
+Ask = Callable[[Key, Callable[[], Any]], Awaitable[list[Any]]]
+
+
+async def reconciled(
+    session: Session, ask: Ask, contracts: Mapping[int, Contract], now: Callable[[], datetime]
+) -> Reconciled:
+    """Ask for positions, open orders, completed orders and executions, and put them together.
+
+    `ask` puts one question with its deadline. Raises as `ask` does, and NotPaperAccountError when a row
+    belongs to another account.
+    """
+    client, inbox = session.client, session.inbox
+    session.evidence.begin_snapshot()
+    positions = await ask(POSITIONS, client.reqPositions)
+    await ask(OPEN_ORDERS, client.reqAllOpenOrders)
+    await ask(COMPLETED_ORDERS, lambda: client.reqCompletedOrders(False))
+    request_id = client.getReqId()
+    commissions = inbox.commissions = []
+    try:
+        # After the orders, so that an execution without a reference finds its order.
+        executions = await ask(request_id, lambda: client.reqExecutions(request_id, ExecutionFilter()))
+    finally:
+        inbox.commissions = None
+    session.require_paper()
+    return Reconciled(
+        orders=session.evidence.snapshot(),
+        executions=tuple(executions),
+        positions=_held(positions, contracts, now()),
+        commissions=tuple(commissions),
+    )
+
+
+def _held(
+    rows: list[tuple[Any, float]], contracts: Mapping[int, Contract], now: datetime
+) -> tuple[tuple[int, int], ...]:
+    """Positions by contract; combo lines, flat ones and contracts already settled are left out."""
+    held: dict[int, int] = {}
+    for raw, quantity in rows:
+        contract = contracts.get(raw.conId) or from_client(raw)
+        if contract is not None and not is_settled(contract, now):
+            held[raw.conId] = round(quantity)
+    return tuple((con_id, held[con_id]) for con_id in sorted(held) if held[con_id])
