@@ -235,7 +235,6 @@ def _vx_line(
     share: FloatArray = np.minimum(np.arange(len(vix)) / settle_at, 1.0)
     share = _OVERNIGHT_SHARE + (1.0 - _OVERNIGHT_SHARE) * share
     line = np.round(np.maximum(start + moved + own * share, 0.6 * min(start, settle)), 4).astype(np.float64)
-    line[settle_at] = settle
     if settle_at + 1 < len(line):
         line[settle_at + 1 :] = np.round(settle + moved[settle_at + 1 :] - moved[settle_at], 4)
     return _line(line)

@@ -34,7 +34,7 @@ FloatArray = npt.NDArray[np.float64]
 
 _YEAR_S = 365.0 * 86_400.0
 _FAR_DAYS = 90
-_SIZE_INTERVAL_S = 300
+_SIZE_INTERVAL_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +363,7 @@ def _lot(con_id: int, epoch: float) -> int:
 
 
 def _on_step(value: float) -> float:
-    return round(round(value * 20.0) / 20.0, 2)
+    return round(value * 20.0) / 20.0
 
 
 _NOTHING = Tick(0)

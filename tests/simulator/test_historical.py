@@ -91,7 +91,7 @@ def walk(market: HistoricalMarket, con_id: int, day: date) -> list[float]:
 
 @settings(max_examples=200, deadline=None)
 @given(
-    corners=st.tuples(*[st.floats(1.0, 5000.0).map(lambda price: round(price, 2))] * 4),
+    corners=st.tuples(*[st.floats(1.0, 5000.0).map(lambda price: round(price, 3))] * 4),
     seed=st.integers(0, 10**6),
     steps=st.integers(4, 400),
     data=st.data(),
@@ -173,6 +173,15 @@ def test_the_last_vx_settlement_of_a_contract_is_followed_by_the_recorded_quotat
     assert without.settlement(call) == float(rows(folder, "vix.csv")["2020-11-18"][0])
 
 
+def test_a_settlement_recorded_on_the_settlement_day_itself_is_not_one_of_the_day(folder: Path) -> None:
+    with (folder / "vx_settlements.csv").open("a", encoding="ascii") as file:
+        file.write("2020-11-18,2020-11-18,23.4,contract\n")
+    market = HistoricalMarket(folder, at(date(2020, 11, 19), 10), date(2020, 12, 31))
+    day, curve = market.daily_rows("vx_settlements")[-1]
+    assert day == date(2020, 11, 18)
+    assert list(curve) == [expiry.isoformat() for expiry in vx_settlements_after(day, 9)]
+
+
 def test_final_breadth_is_the_recorded_one(folder: Path) -> None:
     market = HistoricalMarket(folder, at(date(2020, 12, 1), 9), date(2020, 12, 31))
     market.advance(at(date(2020, 12, 1), 16, 20))
@@ -216,8 +225,13 @@ def test_the_market_stands_still_behind_the_end_of_its_data(folder: Path) -> Non
     market = HistoricalMarket(folder, at(date(2020, 12, 4), 15, 59), date(2020, 12, 4))
     market.advance(at(date(2020, 12, 4), 16, 20))
     last = market.ticks([SPX, VIX])
+    put = market.find(trading_class="SPXW", expiry=date(2020, 12, 11), strike=1500.0, right="P")[0].contract
     market.advance(at(date(2020, 12, 9), 12))
     assert market.ticks([SPX, VIX]) == last
+    assert market.ticks([put.con_id])[0].ask is not None
+    market.advance(at(date(2020, 12, 11), 16))
+    assert market.ticks([put.con_id])[0].ask is None
+    assert market.settlement(put.con_id) is None
     assert market.is_open(SPX) is False
     assert market.bars(SPX, market.now, 1)[0].close == last[0].last
 

@@ -105,6 +105,12 @@ def test_the_skew_is_steeper_under_stress_and_the_level_falls_back_over_time() -
     )
 
 
+def test_distant_variance_is_that_of_the_far_end_of_the_vx_curve() -> None:
+    level = spx_volatility(16.0, 21.0)
+    assert level.far == pytest.approx((0.95 * 0.21) ** 2)
+    assert level.atm_volatility(5.0) == pytest.approx(0.95 * 0.21 / sqrt(level.shape.variance_swap), rel=0.02)
+
+
 def test_vix_option_volatility_follows_vvix_and_fades_with_time() -> None:
     assert vix_option_atm_volatility(100.0, VIX_TENOR_YEARS) == pytest.approx(0.88)
     decay = sqrt((1 - exp(-12 * 0.5)) / 6.0) / sqrt((1 - exp(-12 * VIX_TENOR_YEARS)) / (12 * VIX_TENOR_YEARS))
