@@ -4,6 +4,7 @@ Edits, deletions, insertions, swaps and cuts are all found: inside the chain by 
 head file, which promises the last durable record.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from bot.segments import (
     segments,
     split_line,
 )
+
+Progress = Callable[[int], None]
 
 # A journal that is being written can be caught between two lines; a second look tells that from damage.
 _LOOKS = 3
@@ -63,23 +66,24 @@ class Walk:
     lines: int
 
 
-def verify(folder: Path) -> Verification:
+def verify(folder: Path, progress: Progress | None = None) -> Verification:
     """Walk every segment and compare with the head file.
 
-    Finds edits, deletions, insertions, swaps and truncation.
+    Finds edits, deletions, insertions, swaps and truncation. `progress` is told the records so far after
+    each segment.
     """
-    found = _look(folder)
+    found = _look(folder, progress)
     for _ in range(_LOOKS - 1):
         if found.fault is None:
             break
-        again = _look(folder)
+        again = _look(folder, None)
         if again == found:
             break
         found = again
     return found
 
 
-def _look(folder: Path) -> Verification:
+def _look(folder: Path, progress: Progress | None) -> Verification:
     try:
         head = read_head(folder)
     except JournalError as error:
@@ -94,6 +98,8 @@ def _look(folder: Path) -> Verification:
             fault = walk.fault
         if fault is not None:
             return Verification(walk.count, walk.head, False, fault)
+        if progress is not None:
+            progress(walk.count)
     if stray:
         return Verification(walk.count, walk.head, False, Fault(stray[0], 1, "is not the name of a segment"))
     last, lines = (files[-1].name, walk.lines) if files else ("head", 0)

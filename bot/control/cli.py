@@ -1,0 +1,67 @@
+"""The command line. Verbs are declared here; each loads what it needs only when it is called.
+
+Exit codes: 0 done, 1 a fault was found or the program is wrong, 2 wrong usage, 69 the broker cannot be
+reached, 75 the start is refused for now (journal in use, crash loop), 77 not an allowed paper account, 78
+configuration. An expected failure is one line on standard error that says where and what to do, never a
+traceback.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from bot.control.commands import config, history, review, trade
+from config.errors import AlvhError
+
+app = typer.Typer(
+    name="alvh",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Trades SPX iron condors under a layered VIX hedge on a paper account, and explains every decision.",
+)
+app.command()(trade.demo)
+app.command()(trade.run)
+app.command()(trade.gateway)
+app.command()(review.verify)
+app.command()(review.replay)
+app.command()(review.logs)
+app.command()(review.why)
+app.add_typer(history.app, name="history")
+app.add_typer(config.app, name="config")
+
+
+@app.command()
+def version(
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """The product's version."""
+    from importlib.metadata import version as installed
+
+    from bot.control.output import emit, say
+
+    number = installed("alvh")
+    if json:
+        emit({"name": "alvh", "version": number, "python": ".".join(map(str, sys.version_info[:3]))})
+    else:
+        say([f"alvh {number}"])
+
+
+def main() -> None:
+    """Run the verb that was typed; an expected failure ends with its own exit code."""
+    try:
+        app()
+    except AlvhError as error:
+        from bot.control.output import complain, emit
+
+        for line in str(error).splitlines() or [type(error).__name__]:
+            complain(line)
+        if "--json" in sys.argv[1:]:
+            emit({"error": type(error).__name__, "text": str(error), "exit_code": error.exit_code})
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

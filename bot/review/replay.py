@@ -1,0 +1,131 @@
+"""Replay: the recorded events go through the engine again, and what comes out is compared byte for byte.
+
+Equal bytes prove that the journal explains every decision and command by its events alone, and that this
+version of the engine still decides as the recording one did. Checkpoint digests are compared on the way. One
+turn is in memory at a time, so that a journal of years replays in constant memory.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import orjson
+
+from bot.codec import canonical
+from bot.engine.state import EngineState, Step
+from bot.engine.step import step
+from bot.events import TimedEvent
+from bot.journal import Record, read_records
+from bot.records import DECISION, event_of
+from bot.review.differences import FieldDifference, field_differences
+from bot.review.turns import Turn, turns
+
+Engine = Callable[[EngineState, TimedEvent], Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first place where the engine's output is not what was recorded, and the event that led there."""
+
+    place: str
+    seq: int
+    time: str
+    event: str
+    kind: str
+    what: str
+    fields: tuple[FieldDifference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What was compared. `unfinished` outputs were lost with a process that died while writing them."""
+
+    records: int = 0
+    starts: int = 0
+    events: int = 0
+    decisions: int = 0
+    commands: int = 0
+    states: int = 0
+    unfinished: int = 0
+    head: str = ""
+    divergence: Divergence | None = None
+
+
+def replay(folder: Path, engine: Engine = step, progress: Callable[[int], None] | None = None) -> Replay:
+    """Fold the engine over a journal and compare, up to the first divergence.
+
+    `progress` is told the records so far. Raises JournalError naming segment:line on a record that does not
+    read.
+    """
+    state, so_far = EngineState(), Replay()
+    for turn in turns(read_records(folder)):
+        state, so_far = _take(state, turn, so_far, engine)
+        if so_far.divergence is not None:
+            break
+        if progress is not None:
+            progress(so_far.records)
+    return so_far
+
+
+def emitted(done: Step) -> list[tuple[str, bytes]]:
+    """Kind and canonical body of everything a step puts into the journal, in its order."""
+    decisions = [(DECISION, canonical(decision)) for decision in done.decisions]
+    return decisions + [(type(command).__name__, canonical(command)) for command in done.commands]
+
+
+def _take(state: EngineState, turn: Turn, so_far: Replay, engine: Engine) -> tuple[EngineState, Replay]:
+    done = Step(state)
+    if turn.event is not None:
+        timed = event_of(turn.event)
+        if timed is not None:
+            done = engine(state, timed)
+    expected = emitted(done)
+    divergence = _compare(turn, expected) or _compare_states(turn, done.state)
+    recorded = [record.kind for record in turn.outputs]
+    return done.state, Replay(
+        records=so_far.records + turn.size,
+        starts=so_far.starts + (turn.event is not None and turn.event.kind == "Opened"),
+        events=so_far.events + (turn.event is not None),
+        decisions=so_far.decisions + recorded.count(DECISION),
+        commands=so_far.commands + len(recorded) - recorded.count(DECISION),
+        states=so_far.states + sum(note.kind == "Checkpointed" for note in turn.notes),
+        unfinished=so_far.unfinished + max(len(expected) - len(recorded), 0),
+        head=turn.last.hash if turn.last is not None else so_far.head,
+        divergence=divergence,
+    )
+
+
+def _compare(turn: Turn, expected: list[tuple[str, bytes]]) -> Divergence | None:
+    for position, record in enumerate(turn.outputs):
+        if position >= len(expected):
+            return _divergence(turn, record, record.kind, "recorded, but the engine does not emit it")
+        kind, body = expected[position]
+        if (kind, body) == (record.kind, record.raw_body):
+            continue
+        if kind != record.kind:
+            return _divergence(turn, record, kind, f"recorded is a {record.kind}, the engine emits a {kind}")
+        fields = tuple(field_differences(orjson.loads(record.raw_body), orjson.loads(body)))
+        return replace(_divergence(turn, record, kind, "the same kind, other fields"), fields=fields)
+    if len(expected) > len(turn.outputs) and not turn.is_cut:
+        kind, body = expected[len(turn.outputs)]
+        last = turn.outputs[-1] if turn.outputs else turn.event
+        found = _divergence(
+            turn, last, kind, "the engine emits it behind this record, but it is not recorded"
+        )
+        return replace(found, fields=tuple(field_differences({}, orjson.loads(body))))
+    return None
+
+
+def _compare_states(turn: Turn, state: EngineState) -> Divergence | None:
+    for note in turn.notes:
+        if note.kind == "Checkpointed" and note.body.get("sha256") != sha256(canonical(state)).hexdigest():
+            return _divergence(turn, note, note.kind, "the folded state is not the one that was recorded")
+    return None
+
+
+def _divergence(turn: Turn, record: Record | None, kind: str, what: str) -> Divergence:
+    if record is None:
+        raise ValueError("an output or its event is always at hand")
+    event = f"{turn.event.kind} ({turn.event.place})" if turn.event is not None else "no event"
+    return Divergence(record.place, record.seq, record.time, event, kind, what)

@@ -1,0 +1,80 @@
+"""What `verify` tells: whether the chain holds, where it breaks, and, asked for more, that every checkpoint
+is the fold of the events before it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.journal import Fault, Verification, segments, verify
+from bot.review.replay import Replay, replay
+from bot.verification import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A verification and, if it was asked for and the chain holds, the fold behind it."""
+
+    journal: Path
+    segments: int
+    chain: Verification
+    fold: Replay | None = None
+
+    @property
+    def fault(self) -> Fault | None:
+        """The first thing wrong, in the chain or in the fold."""
+        if self.chain.fault is not None:
+            return self.chain.fault
+        if self.fold is None or self.fold.divergence is None:
+            return None
+        found = self.fold.divergence
+        segment, _, line = found.place.rpartition(":")
+        return Fault(segment, int(line), f"{found.kind}: {found.what}")
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as one object."""
+        fault = self.fault
+        return {
+            "journal": str(self.journal),
+            "ok": fault is None,
+            "records": self.chain.records,
+            "segments": self.segments,
+            "journal_sha256": self.chain.head,
+            "closed": self.chain.closed,
+            "uncommitted": self.chain.uncommitted,
+            "checkpoints_compared": self.fold.states if self.fold is not None else None,
+            "fault": None
+            if fault is None
+            else {"segment": fault.segment, "line": fault.line, "what": fault.what},
+        }
+
+    def lines(self) -> list[str]:
+        """The report for a person, the first line saying whether all is well."""
+        fault = self.fault
+        if fault is not None:
+            return [f"damaged: {fault}", f"{self.chain.records} records before it fit."]
+        said = [
+            f"ok: {self.chain.records} records in {self.segments} segments fit.",
+            f"head: {self.chain.head}",
+            "closed: a clean stop is the last record."
+            if self.chain.closed
+            else "open: no clean stop at its end; it is being written, or its writer was killed.",
+        ]
+        if self.chain.uncommitted:
+            said.append(
+                f"{self.chain.uncommitted} records stand behind the head file: written, never promised."
+            )
+        if self.fold is not None:
+            said.append(f"deep: {self.fold.states} checkpoints are the fold of the events before them.")
+        return said
+
+
+def examine(folder: Path, deep: bool = False, progress: Progress | None = None) -> Report:
+    """Walk the chain; with `deep`, fold the events and compare every output and checkpoint digest as well.
+
+    `progress` is told the records so far, of each walk. Raises JournalError naming segment:line on a record
+    that does not read.
+    """
+    chain = verify(folder, progress)
+    fold = replay(folder, progress=progress) if deep and chain.fault is None else None
+    return Report(folder, len(segments(folder)), chain, fold)
