@@ -159,18 +159,17 @@ class PublishedFeeds:
         return _within(ObservationsKnown(name, parse(text, address, name)), first, last)
 
     async def _settlements(self, address: str, first: date, last: date) -> list[ObservationsKnown]:
-        known: list[ObservationsKnown] = []
+        found: dict[str, tuple[Observation, ...]] = {}
         told = {day for name, days in self._told.items() if name.startswith(VX_SETTLEMENT) for day in days}
         missing = [day for day in sessions(first, last) if day not in told][-self._settlement_files_max :]
         for day in missing:
             url = address.replace("{date}", day.isoformat())
             try:
-                known += self._news(
-                    publications.cfe_settlements(_text(url, await self._fetch(url)), url, day)
-                )
+                for contract in publications.cfe_settlements(_text(url, await self._fetch(url)), url, day):
+                    found[contract.series] = (*found.get(contract.series, ()), *contract.observations)
             except NotPublishedError as error:
                 self._failed(error)
-        return known
+        return self._news(ObservationsKnown(series, found[series]) for series in sorted(found))
 
     def _news(self, found: Iterable[ObservationsKnown]) -> list[ObservationsKnown]:
         """Values not handed over before; one that is fetched before its rule says so is known from now on."""

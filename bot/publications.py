@@ -45,6 +45,7 @@ MONTHLY = frozenset({"reer", "ppi"})
 _SAME_EVENING = frozenset({"vix", "vvix", "vnq"})
 _NEXT_EVENING = frozenset({"treasury_10y", "baa"})
 _MORNING = time(9, 0)
+_EVENING = time(16, 20)
 _VX_MONTHLY = re.compile(r"VX/[FGHJKMNQUVXZ][0-9]")
 _ABSENT = frozenset({"", ".", "NA"})
 _VALUE_MAX = 1e9
@@ -61,7 +62,7 @@ def known_at(series: str, period: date) -> datetime:
     if series in _SAME_EVENING:
         return moment(Job.SESSION_REVIEW, period)
     if series in _NEXT_EVENING:
-        return moment(Job.SESSION_REVIEW, next_session(period))
+        return _at(next_session(period), _EVENING)
     if series == NET_ADVANCES or series.startswith(VX_SETTLEMENT):
         return _at(next_session(period), _MORNING)
     if series == DISTRIBUTION:
