@@ -1,13 +1,6 @@
 """Errors that end a command, each with its documented exit code."""
 
-
-class AlvhError(Exception):
-    """Base of the product's own errors.
-
-    `exit_code` is what the process returns.
-    """
-
-    exit_code = 1
+from config.errors import AlvhError
 
 
 class JournalError(AlvhError):

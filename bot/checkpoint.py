@@ -1,0 +1,80 @@
+"""Checkpoints: the engine's state at a journal position, so that a start need not fold the whole
+journal.
+
+A checkpoint is a cache, never a source: it is believed only if the journal holds, at its position, the
+record with its chain hash that promised this state's digest. Otherwise the next older one is tried, and
+without any the journal is folded from its beginning.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import orjson
+
+from bot.codec import canonical, decode
+from bot.engine.state import EngineState
+from bot.engine.step import step
+from bot.errors import JournalError
+from bot.journal import Record, read_records
+from bot.records import event_of
+
+KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """The folder beside the segments in which the newest checkpoints are kept."""
+
+    folder: Path
+
+    def save(self, seq: int, head: str, state: bytes) -> None:
+        """Keep the canonical state that holds after record `seq` with chain hash `head`."""
+        self.folder.mkdir(exist_ok=True)
+        path = self.folder / f"{seq:012d}.json"
+        temporary = path.with_suffix(".new")
+        temporary.write_bytes(canonical({"seq": seq, "head": head}) + b"\n" + state)
+        temporary.replace(path)
+        for old in self._files()[:-KEPT]:
+            old.unlink()
+
+    def load(self, journal: Path) -> tuple[int, EngineState]:
+        """The newest believable state and its position; an empty state at 0 when there is none."""
+        for path in reversed(self._files()):
+            found = self._read(path, journal)
+            if found is not None:
+                return found
+        return 0, EngineState()
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("*.json"))
+
+    def _read(self, path: Path, journal: Path) -> tuple[int, EngineState] | None:
+        try:
+            label, _, data = path.read_bytes().partition(b"\n")
+            parsed = orjson.loads(label)
+            seq = int(parsed["seq"])
+            promised = next(read_records(journal, after=seq - 1), None)
+            if promised is None or promised.hash != parsed["head"]:
+                return None
+            if promised.body.get("sha256") != sha256(data).hexdigest():
+                return None
+            return seq, decode(EngineState, data)
+        except (ValueError, KeyError, TypeError, JournalError):
+            return None  # a damaged cache is no loss: the journal is folded instead
+
+
+def recover(journal: Path) -> EngineState:
+    """The engine's state after every recorded event: the newest checkpoint and the tail behind it."""
+    seq, state = Checkpoints(journal / "checkpoints").load(journal)
+    return fold(state, read_records(journal, after=seq))
+
+
+def fold(state: EngineState, records: Iterable[Record]) -> EngineState:
+    """The state after the events among `records`."""
+    for record in records:
+        timed = event_of(record)
+        if timed is not None:
+            state = step(state, timed).state
+    return state

@@ -1,0 +1,436 @@
+"""The imperative shell: feeds the engine with events, makes its output durable, and only then lets it
+reach the world.
+
+One loop, one order of things for every event: journal the event, step the engine, journal decisions and
+commands, commit before a byte leaves when something does, log, execute. The same daemon runs against a
+real gateway in real time and against the embedded one in virtual time; only the broker, the clock and
+the committer differ.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from bot import schedule
+from bot.codec import canonical
+from bot.commit import Committer
+from bot.engine.decide import may_evaluate
+from bot.engine.decision import Decision
+from bot.engine.state import EngineState
+from bot.engine.step import step
+from bot.errors import BrokerError, CrashLoopError, FeedError, NotPaperAccountError
+from bot.events import (
+    Alert,
+    CancelOrder,
+    Command,
+    Connected,
+    Disconnected,
+    Event,
+    Job,
+    JobDue,
+    ListOptions,
+    Opened,
+    PlaceOrder,
+    QuotesTaken,
+    Reconcile,
+    ReplaceOrder,
+    RequestFailed,
+    Stopping,
+    StreamLines,
+    TimedEvent,
+)
+from bot.opening import OpenJournal
+from bot.port import BrokerPort, Clock, SlowFeeds
+from market import sessions
+from market.contract import Contract
+
+STARTS_MAX = 3
+CRASH_LOOP_WINDOW = timedelta(minutes=10)
+ACCOUNT_INTERVAL = timedelta(seconds=30)
+# While quotes flow they prove the link; a heartbeat is asked for after this much silence, in and out of hours.
+SILENCE_MAX = timedelta(seconds=10)
+IDLE_SILENCE_MAX = timedelta(seconds=40)
+CHECKPOINT_INTERVAL = timedelta(minutes=10)
+STOP_DEADLINE = timedelta(seconds=8)
+RECONNECT_FIRST_S, RECONNECT_MAX_S = 1.0, 60.0
+WARM_UP_SESSIONS = 300
+# A snapshot is taken this long after its instant, so that ticks of that instant have arrived.
+SETTLE = timedelta(milliseconds=50)
+FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
+
+
+_WIRE = (PlaceOrder, ReplaceOrder, CancelOrder)
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Who is told what happens: each decision as it is made, and each alert."""
+
+    decision: Callable[[datetime, Decision], None]
+    alert: Callable[[datetime, Alert], None]
+    status: Callable[[str], None]
+
+
+async def at_once() -> None:
+    """A clock that needs no setting after a connection."""
+
+
+class Daemon:
+    """One run of the product on one journal.
+
+    Build it, await `run`.
+    """
+
+    def __init__(
+        self,
+        opened: Opened,
+        journal: OpenJournal,
+        broker: BrokerPort,
+        clock: Clock,
+        feeds: SlowFeeds,
+        commit: Committer,
+        observers: Observers,
+        synchronise: Callable[[], Awaitable[None]] = at_once,
+        commit_interval: timedelta = timedelta(seconds=1),
+        idle_silence: timedelta = IDLE_SILENCE_MAX,
+    ) -> None:
+        self.state = journal.state
+        self._opened = opened
+        self._journal = journal.journal
+        self._checkpoints = journal.checkpoints
+        self._repaired = journal.repaired
+        self._broker = broker
+        self._clock = clock
+        self._feeds = feeds
+        self._commit = commit
+        self._observers = observers
+        self._synchronise = synchronise
+        self._interval = timedelta(seconds=opened.evaluation_interval_s)
+        self._waiting: deque[Event] = deque()
+        self._wake = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+        self._stop_reason = ""
+        self._last_time = journal.state.time
+        self._jobs_done_to: datetime | None = None
+        self._account_at: datetime | None = None
+        self._checkpoint_at: datetime | None = None
+        self._committed_at: datetime | None = None
+        self._evaluation_at = self._job_at = self._heartbeat_at = FAR_FUTURE
+        self._commit_interval = commit_interval
+        self._idle_silence = idle_silence
+        self._durable_count = 0
+        self._warm = False
+        broker.sink = self.post
+
+    def post(self, event: Event) -> None:
+        """Hand an event in; it is taken in the order of arrival."""
+        self._waiting.append(event)
+        self._wake.set()
+
+    def stop(self, reason: str) -> None:
+        """Ask for a clean stop."""
+        self._stop_reason = self._stop_reason or reason
+        self._wake.set()
+
+    async def run(self, until: datetime | None = None) -> None:
+        """Trade until stopped or until market time `until`.
+
+        Raises NotPaperAccountError, BrokerUnreachableError (when the very first connection fails),
+        CrashLoopError, JournalError.
+        """
+        connected = await self._connect()  # the account is judged before anything else
+        recent = [s for s in self.state.starts if self._now() - s < CRASH_LOOP_WINDOW]
+        if len(recent) >= STARTS_MAX:
+            await self._broker.disconnect()
+            raise CrashLoopError(
+                f"{len(recent)} unclean starts within {CRASH_LOOP_WINDOW.seconds // 60} minutes; "
+                "read the last records with `alvh logs`, mend the cause, then start again later"
+            )
+        if self._repaired:
+            self._journal.append(self._now(), "Repaired", {"text": self._repaired})
+        await self._take(self._opened)
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            await self._establish(connected)
+            await self._trade(until)
+            await self._wind_down()
+        await self._broker.disconnect()
+        await self._checkpoint(self._now())
+
+    async def _trade(self, until: datetime | None) -> None:
+        while not self._stop_reason:
+            await self._take_waiting()
+            if not self.state.connected and not self._broker.is_connected:
+                await self._reconnect()
+                continue
+            now = self._now()
+            if until is not None and now >= until:
+                return
+            await self._run_due_jobs(now)
+            if now >= self._evaluation_at:
+                await self._evaluate(now)
+            await self._housekeep(now)
+            await self._sleep(until)
+
+    async def _sleep(self, until: datetime | None) -> None:
+        """Wait for the next instant that matters, or for an event."""
+        if self._waiting or self._stop_reason:
+            return
+        self._wake.clear()
+        targets = (self._evaluation_at, self._job_at, self._heartbeat_at, until)
+        timer = asyncio.ensure_future(self._clock.sleep_until(min(t for t in targets if t is not None)))
+        waker = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait({timer, waker}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            waker.cancel()
+
+    async def _evaluate(self, now: datetime) -> None:
+        """Take the latest quotes as one snapshot; ask for the account's figures from time to time."""
+        self._evaluation_at = next_evaluation(now, self._interval)
+        if self._account_at is None or now - self._account_at >= ACCOUNT_INTERVAL:
+            await self._take_account(now)
+        await self._take_quotes(now)
+
+    async def _take_quotes(self, now: datetime) -> None:
+        quotes = self._broker.take_quotes()
+        if quotes is not None:
+            self._heartbeat_at = now + max(SILENCE_MAX, 2 * self._interval)
+        elif not self.state.look_due:
+            return
+        await self._take(quotes if quotes is not None else QuotesTaken((), ()))
+
+    async def _take_waiting(self) -> None:
+        """Take the events that came in; an order or a fill among them is followed by a fresh snapshot."""
+        while self._waiting:
+            event = self._waiting.popleft()
+            await self._take(event)
+            if isinstance(event, Connected):  # the link behind the gateway came back by itself
+                await self._take(await self._broker.reconcile())
+        if self.state.look_due and may_evaluate(self.state, self._now()):
+            await self._take_quotes(self._now())
+
+    async def _take_account(self, now: datetime) -> None:
+        account = self._broker.account_now()
+        if account is not None:
+            self._account_at = now
+            await self._take(account)
+
+    async def _run_due_jobs(self, now: datetime) -> None:
+        if now < self._job_at or self._jobs_done_to is None:
+            return
+        for _, job, session in schedule.due(self._jobs_done_to, now):
+            if self.state.jobs_done.get(job) == session:
+                continue  # done before a restart
+            if job is Job.SETTLEMENT_FINAL:
+                self._start(self._settle(session))
+                continue
+            if job is Job.SESSION_OPEN:
+                await self._take(await self._broker.name_contracts())
+            if job in (Job.SESSION_OPEN, Job.SESSION_END):
+                await self._take(await self._broker.reconcile())
+            await self._take(JobDue(job, session))
+        self._jobs_done_to = now
+        self._job_at = schedule.next_due(now)
+
+    async def _settle(self, session: date) -> Event:
+        """Fetch what was published, beside the loop: pages may be slow. The job is due when they have answered.
+
+        A feed that fails leaves its series unknown, and says so.
+        """
+        last = sessions.previous_session(session)
+        try:
+            if self._warm:
+                known = await self._feeds.update(last)
+            else:
+                known = await self._feeds.warm_up(last, WARM_UP_SESSIONS)
+                self._warm = True
+        except FeedError as error:
+            self._observers.alert(self._now(), Alert("error", "feed.failed", str(error)))
+            known = ()
+        for observations in known:
+            self.post(observations)
+        return JobDue(Job.SETTLEMENT_FINAL, session)
+
+    # --- connection life
+
+    async def _establish(self, connected: Connected) -> None:
+        """From a fresh connection to a reconciled book."""
+        await self._take(connected)
+        self._broker.remember(_known_contracts(self.state))
+        await self._take(await self._broker.name_contracts())
+        await self._take(await self._broker.reconcile())
+        await self._take_account(self._now())
+        now = self._now()
+        if self._jobs_done_to is None:
+            # What was due earlier today is caught up, each job by its own rule for being late.
+            day = now.astimezone(sessions.MARKET_TZ).date()
+            self._jobs_done_to = datetime.combine(day, datetime.min.time(), sessions.MARKET_TZ)
+            self._job_at = now
+        self._evaluation_at = next_evaluation(now, self._interval)
+        self._heartbeat_at = now + SILENCE_MAX
+        self._observers.status("ready")
+
+    async def _connect(self) -> Connected:
+        connected = await self._broker.connect()
+        await self._synchronise()
+        return connected
+
+    async def _reconnect(self) -> None:
+        """Try again, ever more slowly, until the gateway answers or a stop is asked for."""
+        wait_s = RECONNECT_FIRST_S
+        while not self._stop_reason:
+            try:
+                await self._establish(await self._connect())
+                return
+            except NotPaperAccountError:
+                raise
+            except BrokerError as error:
+                self._observers.alert(self._now(), Alert("warning", "broker.unreachable", str(error)))
+                self._waiting.clear()
+                await self._broker.disconnect()
+            wake = asyncio.ensure_future(self._wake.wait())
+            self._wake.clear()
+            await asyncio.wait({wake}, timeout=wait_s)
+            wake.cancel()
+            wait_s = min(wait_s * 2, RECONNECT_MAX_S)
+
+    async def _wind_down(self) -> None:
+        """Decide nothing new, cancel opening orders, and wait a little for the broker to confirm."""
+        if not self.state.connected:
+            return
+        await self._take(Stopping(self._stop_reason or "the session to run is over"))
+        deadline = self._now() + STOP_DEADLINE
+        while self.state.working() and self._now() < deadline:
+            while self._waiting:
+                await self._take(self._waiting.popleft())
+            if self.state.working():
+                await self._clock.sleep_until(self._now() + timedelta(milliseconds=200))
+        while self._waiting:
+            await self._take(self._waiting.popleft())
+
+    # --- one event
+
+    async def _take(self, event: Event) -> None:
+        """Carry one event through the whole flow."""
+        time = self._now()
+        self._journal.append(time, type(event).__name__, event)
+        done = step(self.state, TimedEvent(time, event))
+        self.state = done.state
+        for decision in done.decisions:
+            self._journal.append(time, "Decision", decision)
+        for command in done.commands:
+            self._journal.append(time, type(command).__name__, command)
+        if any(isinstance(command, _WIRE) for command in done.commands):
+            await self._durable(time)
+        for decision in done.decisions:
+            self._observers.decision(time, decision)
+        for command in done.commands:
+            self._execute(time, command)
+
+    def _execute(self, time: datetime, command: Command) -> None:
+        if isinstance(command, _WIRE):
+            self._send(time, command)
+        elif isinstance(command, StreamLines):
+            self._broker.stream(command.con_ids)
+        elif isinstance(command, ListOptions):
+            self._start(self._broker.list_options(command))
+        elif isinstance(command, Reconcile):
+            self._start(self._broker.reconcile())
+        else:
+            self._observers.alert(time, command)
+
+    def _send(self, time: datetime, command: PlaceOrder | ReplaceOrder | CancelOrder) -> None:
+        """Put an order message on the wire.
+
+        One that cannot go out leaves its order as it stands: evidence about it falls due, and reconciliation settles it.
+        """
+        try:
+            if isinstance(command, PlaceOrder):
+                self._broker.place(command)
+            elif isinstance(command, ReplaceOrder):
+                self._broker.replace(command)
+            else:
+                self._broker.cancel(command)
+        except NotPaperAccountError:
+            raise
+        except BrokerError as error:
+            self._observers.alert(time, Alert("error", "order.not_sent", f"{command.order_ref}: {error}"))
+
+    def _start(self, request: Coroutine[Any, Any, Event]) -> None:
+        """Let a request to the broker run beside the loop; its answer is an event like any other."""
+        if self._group is None:
+            raise RuntimeError("requests start while the daemon runs")
+        self._group.create_task(self._answer(request))
+
+    async def _answer(self, request: Coroutine[Any, Any, Event]) -> None:
+        try:
+            self.post(await request)
+        except BrokerError as error:
+            # The engine asks again when it still needs the answer.
+            self.post(RequestFailed(str(error)))
+
+    # --- durability and time
+
+    async def _housekeep(self, now: datetime) -> None:
+        """Heartbeat, checkpoint, and make telemetry durable now and then."""
+        if now >= self._heartbeat_at and self.state.connected:
+            self._heartbeat_at = now + (SILENCE_MAX if may_evaluate(self.state, now) else self._idle_silence)
+            try:
+                await self._broker.heartbeat()
+            except BrokerError as error:
+                self.post(Disconnected(str(error)))
+        if self._journal.count == self._durable_count:
+            return
+        if self._checkpoint_at is None or now - self._checkpoint_at >= CHECKPOINT_INTERVAL:
+            self._checkpoint_at = now
+            await self._checkpoint(now)
+        elif self._committed_at is None or now - self._committed_at >= self._commit_interval:
+            await self._durable(now)
+
+    async def _checkpoint(self, now: datetime) -> None:
+        data = canonical(self.state)
+        digest = sha256(data).hexdigest()
+        self._journal.append(now, "Checkpointed", {"sha256": digest})
+        seq, head = self._journal.count, self._journal.head
+        await self._durable(now)
+        self._checkpoints.save(seq, head, data)
+
+    async def _durable(self, time: datetime) -> None:
+        self._committed_at = time
+        self._durable_count = self._journal.count
+        await self._commit(self._journal)
+
+    def _now(self) -> datetime:
+        """Market time, never before the last record's."""
+        now = self._clock.now()
+        if self._last_time is not None and now < self._last_time:
+            now = self._last_time
+        self._last_time = now
+        return now
+
+
+def _known_contracts(state: EngineState) -> list[Contract]:
+    """Contracts the journal can name: what is held, what is listed, what is ordered."""
+    held = [leg.contract for structure in state.structures.values() for leg in structure.combo.legs]
+    listed = [contract for listing in state.listings.values() for contract in listing.contracts]
+    return [*state.contracts.values(), *listed, *held]
+
+
+def next_evaluation(now: datetime, interval: timedelta) -> datetime:
+    """The next instant of the evaluation grid: a session's open plus whole intervals, plus the settling
+    time."""
+    day = sessions.session_on_or_after(now.astimezone(sessions.MARKET_TZ).date())
+    while True:
+        opens = sessions.regular_hours(day)[0].astimezone(UTC)
+        closes = sessions.option_close(day).astimezone(UTC)
+        count = max((now - SETTLE - opens) // interval + 1, 0)
+        candidate: datetime = opens + count * interval + SETTLE
+        if candidate <= closes + SETTLE:
+            return candidate
+        day = sessions.next_session(day)

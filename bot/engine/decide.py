@@ -1,0 +1,293 @@
+"""What the market calls for now: strategies propose, risk reviews, and what passes becomes an order.
+
+One evaluation tends the orders under way, lets each strategy look at the snapshot, reviews every proposal (hedges
+first: they reserve before a condor takes what is left), and says why nothing was done where nothing was. It also asks
+for the listings and quotes the strategies still need.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.engine.orders import hold, order_reference, place
+from bot.engine.state import EngineState, OrderLine, Step
+from bot.engine.working import tend
+from bot.events import Command, Feed, ListOptions, QuotesTaken, StreamLines
+from market.contract import Contract, SecurityType
+from market.sessions import MARKET_TZ, option_close, regular_hours
+from risk.context import LiveOrder, ReviewContext
+from risk.exposure import Stake
+from risk.review import in_order_of_review, review
+from risk.sizing import initiation_headroom_usd, unit_max_loss_usd
+from risk.state import Cause
+from risk.verdict import Ruling
+from strategies import hedge_entry, iron_condor, vix_hedge
+from strategies.base import Evaluation, Intent, MarketSnapshot, Proposal, Structure
+
+TRADING_ENDS_BEFORE_CLOSE = timedelta(minutes=5)
+UNCHANGED_LOOK = timedelta(seconds=60)
+ORDER_TIMES_KEPT = timedelta(minutes=1)
+
+
+def may_evaluate(state: EngineState, time: datetime) -> bool:
+    """Whether a decision may be made at all: connected, reconciled, not stopping, in regular hours."""
+    if not (state.connected and state.reconciled) or state.stopping or state.parameters is None:
+        return False
+    session = state.session
+    if session is None or time.astimezone(MARKET_TZ).date() != session:
+        return False
+    return regular_hours(session)[0] <= time <= option_close(session)
+
+
+def nothing_read_changed(state: EngineState, event: QuotesTaken, time: datetime) -> bool:
+    """Whether a snapshot moved nothing that a gate reads, and the last look is recent."""
+    if state.look_due or state.evaluated_at is None or time - state.evaluated_at >= UNCHANGED_LOOK:
+        return False
+    if state.working():
+        return False
+    return not any(row[0] in state.read for row in event.quotes)
+
+
+def evaluate(state: EngineState, time: datetime) -> Step:
+    """One look at the market. Call it only when `may_evaluate`."""
+    parameters, session = state.parameters, state.session
+    if parameters is None or session is None:
+        return Step(state)
+    state = _watch_feeds(replace(state, evaluated_at=time, look_due=False), time)
+    trading_open = time < option_close(session) - TRADING_ENDS_BEFORE_CLOSE
+    step = tend(state, time, parameters.dwell, trading_open)
+    state = step.state
+    snapshot = take_snapshot(state, time)
+    busy = state.busy_structures()
+    structures = tuple(state.structures.values())
+    nav_usd = state.account.nav_usd if state.account is not None else None
+    hedge, hedge_found = vix_hedge.evaluate(
+        snapshot, state.hedge, structures, nav_usd, parameters.near_term, parameters.budget, busy
+    )
+    reserved_usd = vix_hedge.reserved_usd(hedge, session, nav_usd, structures, parameters.budget)
+    barred = ("crisis regime",) if state.near_term.crisis else ()
+    condor, condor_found = iron_condor.evaluate(
+        snapshot,
+        state.condor,
+        structures,
+        _headroom_usd(state, reserved_usd),
+        parameters.condor,
+        busy,
+        barred,
+    )
+    state = replace(state, hedge=hedge, condor=condor)
+    found = {hedge_entry.STRATEGY: hedge_found, iron_condor.STRATEGY: condor_found}
+    step = replace(step, state=state).then(_act(state, found, reserved_usd, time, trading_open))
+    return step.then(_want(step.state, found, time))
+
+
+def _act(
+    state: EngineState, found: dict[str, Evaluation], reserved_usd: float, time: datetime, trading_open: bool
+) -> Step:
+    """Review every proposal, closes before hedges before condors, and place what passes."""
+    step = Step(state)
+    proposals = in_order_of_review([p for evaluation in found.values() for p in evaluation.proposals])
+    spoken = set()
+    for proposal in proposals if trading_open else ():
+        step = step.then(_judge(step.state, proposal, found[proposal.strategy], reserved_usd, time))
+        spoken.add(proposal.strategy)
+    for strategy, evaluation in found.items():
+        if strategy not in spoken:
+            step = step.then(hold(step.state, strategy, evaluation, time))
+    return step
+
+
+def _judge(
+    state: EngineState, proposal: Proposal, evaluation: Evaluation, reserved_usd: float, time: datetime
+) -> Step:
+    if state.parameters is None:
+        return Step(state)
+    order_ref = order_reference(state, proposal.strategy, time)
+    others_usd = 0.0 if proposal.reserves else reserved_usd
+    context = review_context(state, order_ref, time, others_usd)
+    verdict = review(proposal, context, state.parameters.limits)
+    if verdict.ruling is Ruling.DENIED:
+        return hold(state, proposal.strategy, evaluation, time, (proposal, verdict))
+    return place(state, proposal, verdict, evaluation, order_ref, time)
+
+
+def _want(state: EngineState, found: dict[str, Evaluation], time: datetime) -> Step:
+    """Ask for listings that are missing, and for exactly the lines that are read."""
+    commands: list[Command] = []
+    requested = list(state.requested_listings)
+    for evaluation in found.values():
+        for symbol, trading_class, expiry in evaluation.listings:
+            key = f"{trading_class} {expiry}"
+            if key not in state.listings and key not in requested:
+                requested.append(key)
+                commands.append(ListOptions(symbol, trading_class, expiry))
+    named = {c.con_id for c in state.contracts.values() if c.security_type is not SecurityType.OPTION}
+    read = {line.con_id for evaluation in found.values() for line in evaluation.lines}
+    under_way = {leg.contract.con_id for line in state.working() for leg in line.order.combo.legs}
+    lines = tuple(sorted(named | read | under_way))
+    if lines != state.lines:
+        commands.append(StreamLines(lines))
+    quotes = state.quotes
+    gone = [
+        con_id for con_id in quotes if con_id not in named and con_id not in read and con_id not in under_way
+    ]
+    if gone:
+        # A quote that is no longer streamed grows old without anybody noticing: it is forgotten.
+        quotes = {con_id: quote for con_id, quote in quotes.items() if con_id not in set(gone)}
+    asked = dict(state.feeds_asked)
+    if len(lines) == len(named):
+        asked.pop(Feed.OPTION, None)
+    else:
+        asked.setdefault(Feed.OPTION, time)
+    state = replace(
+        state,
+        requested_listings=tuple(requested),
+        lines=lines,
+        quotes=quotes,
+        read=tuple(sorted(read)),
+        feeds_asked=asked,
+    )
+    return Step(state, (), tuple(commands))
+
+
+def _headroom_usd(state: EngineState, reserved_usd: float) -> float | None:
+    """What one more condor of this session may lose."""
+    if state.account is None or state.parameters is None:
+        return None
+    working = sum(
+        unit_max_loss_usd(line.order.combo, line.limit_worst, line.fees_per_unit_usd) * line.order.remaining
+        for line in state.working()
+        if line.intent is Intent.OPEN
+    )
+    return initiation_headroom_usd(
+        state.account.nav_usd,
+        _committed_usd(state) + working,
+        reserved_usd,
+        state.parameters.limits.initiation_max_fraction,
+    )
+
+
+def _watch_feeds(state: EngineState, time: datetime) -> EngineState:
+    """Raise or lift the cause DATA: in regular hours every class of feed has to prove itself.
+
+    Silence counts from the open, or from when the lines were asked for, whichever came last.
+    """
+    if state.parameters is None or state.session is None:
+        return state
+    limits = state.parameters.limits
+    ages = {Feed.INDEX: limits.index_quote_age_max_s, Feed.OPTION: limits.option_quote_age_max_s}
+    opens, closes = regular_hours(state.session)
+    for feed, asked in sorted(state.feeds_asked.items()):
+        if feed is Feed.INDEX and time > closes:
+            continue  # the index rests from the cash close on, while its options trade for another quarter of an hour
+        since = max(state.alive.get(feed, asked), asked, opens)
+        if feed in ages and (time - since).total_seconds() > ages[feed]:
+            detail = f"no proof of a live {feed.value} feed"
+            return replace(state, risk=state.risk.with_cause(Cause.DATA, detail))
+    return replace(state, risk=state.risk.without(Cause.DATA))
+
+
+def take_snapshot(state: EngineState, time: datetime) -> MarketSnapshot:
+    """The market as the strategies may see it."""
+    indexes = {c.symbol: c for c in state.contracts.values() if c.security_type is SecurityType.INDEX}
+    futures = sorted(
+        (c for c in state.contracts.values() if c.security_type is SecurityType.FUTURE and c.expiry),
+        key=lambda contract: contract.expiry or time.date(),
+    )
+    if state.session is None:
+        raise ValueError("a snapshot belongs to a session")
+    return MarketSnapshot(
+        time=time,
+        session=state.session,
+        quotes=state.quotes,
+        listed={(item.trading_class, item.expiry): item.contracts for item in state.listings.values()},
+        spx=indexes.get("SPX"),
+        vix=indexes.get("VIX"),
+        futures=tuple(futures),
+    )
+
+
+def review_context(state: EngineState, order_ref: str, time: datetime, reserved_usd: float) -> ReviewContext:
+    """Everything the checks read, out of the engine's state."""
+    opened, account = state.opened, state.account
+    if opened is None:
+        raise ValueError("nothing is reviewed before the journal is opened")
+    structures = [structure for structure in state.structures.values() if not structure.is_flat]
+    return ReviewContext(
+        now=time,
+        account=state.announced,
+        allowed_account=opened.account,
+        state=state.risk,
+        order_ref=order_ref,
+        quotes=state.quotes,
+        feeds_alive={feed.value: at for feed, at in state.alive.items()},
+        nav_usd=account.nav_usd if account is not None else None,
+        nav_time=state.account_time,
+        nav_session_open_usd=state.session_nav_usd,
+        nav_peak_usd=state.peak_nav_usd,
+        init_margin_usd=account.init_margin_usd if account is not None else None,
+        stakes=tuple(
+            Stake(structure.combo, structure.quantity, structure.entry_price, structure.structure_id)
+            for structure in structures
+            if structure.quantity
+        ),
+        loose=_loose_legs(state, structures),
+        working=tuple(_live_order(line) for line in state.orders.values() if _is_live(line)),
+        used_refs=state.orders.keys(),
+        committed_usd=_committed_usd(state),
+        reserved_usd=reserved_usd,
+        order_times=tuple(
+            line.sent_at for line in state.orders.values() if time - line.sent_at < ORDER_TIMES_KEPT
+        ),
+        round_trips_today=_round_trips(state),
+    )
+
+
+def _is_live(line: OrderLine) -> bool:
+    return not line.order.status.is_terminal or line.awaits_executions
+
+
+def _live_order(line: OrderLine) -> LiveOrder:
+    order = line.order
+    return LiveOrder(
+        line.structure_id,
+        order.order_ref,
+        order.combo,
+        order.remaining,
+        line.limit_worst,
+        line.intent is Intent.OPEN,
+        line.fees_per_unit_usd,
+    )
+
+
+def _loose_legs(state: EngineState, structures: list[Structure]) -> tuple[tuple[Contract, int], ...]:
+    """Contracts held beyond the whole units of structures: half-filled ones, and whatever is not ours."""
+    held = {con_id: position.quantity for con_id, position in state.portfolio.positions().items()}
+    for structure in structures:
+        for leg in structure.combo.legs:
+            con_id = leg.contract.con_id
+            held[con_id] = held.get(con_id, 0) - structure.quantity * leg.signed_ratio
+    known = ((state.contracts.get(con_id), quantity) for con_id, quantity in sorted(held.items()) if quantity)
+    return tuple((contract, quantity) for contract, quantity in known if contract is not None)
+
+
+def _committed_usd(state: EngineState) -> float:
+    """Worst loss of what was opened this session and has filled."""
+    total = 0.0
+    for structure in state.structures.values():
+        if structure.opened == state.session and structure.units_opened:
+            unit = unit_max_loss_usd(structure.combo, structure.entry_price, 0.0)
+            total += structure.units_opened * unit + structure.fees_usd
+    return total
+
+
+def _round_trips(state: EngineState) -> int:
+    """Structures closed by orders in this session."""
+    closed = {
+        line.structure_id
+        for line in state.orders.values()
+        if line.intent is Intent.CLOSE
+        and line.order.filled
+        and line.ended_at is not None
+        and line.ended_at.astimezone(MARKET_TZ).date() == state.session
+    }
+    return len(closed)

@@ -1,0 +1,47 @@
+"""A decision: what was done or left alone, why, and every reading, gate and check that led there."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from risk.verdict import Check
+from strategies.base import Gate, Reading
+
+
+class Verb(StrEnum):
+    """What a decision does."""
+
+    OPEN = "open"
+    CLOSE = "close"
+    REPRICE = "reprice"
+    CANCEL = "cancel"
+    HOLD = "hold"  # nothing to do: the gates that block say why
+    DENY = "deny"  # risk refused
+    FIRE = "fire"  # a hedge layer's signal came true
+    READ = "read"  # daily signals were computed
+    STATE = "state"  # the trading state changed
+    BOOK = "book"  # evidence changed the book: a fill, a settlement, an order's end
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One line of the log.
+
+    `evaluations` counts the evaluations this one stands for, itself included.
+    """
+
+    decision_id: str
+    strategy: str
+    verb: Verb
+    reason: str
+    session: date | None = None
+    structure_id: str = ""
+    order_ref: str = ""
+    quantity: int = 0
+    limit: float | None = None
+    evaluations: int = 1
+    trading: str = ""
+    readings: tuple[Reading, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    checks: tuple[Check, ...] = ()
+    notes: tuple[tuple[str, float], ...] = ()

@@ -1,0 +1,157 @@
+"""From a proposal to an order on its way, or to the reason why there is none.
+
+Every proposal passes all of risk's checks. What passes becomes an order line and a `PlaceOrder` command; what does not is
+told once and again only when the reasons change or some minutes have gone by, so that the log stays readable.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.engine.decision import Decision, Verb
+from bot.engine.state import EngineState, OrderLine, Step
+from bot.engine.working import decision_id
+from bot.events import PlaceOrder
+from market.order import Order
+from risk.verdict import Ruling, Verdict
+from strategies.base import Evaluation, Intent, Proposal, Structure
+
+RETOLD = timedelta(minutes=15)
+
+
+def order_reference(state: EngineState, strategy: str, time: datetime) -> str:
+    """The reference the next order of `strategy` carries for life: it names the decision behind it."""
+    return f"alvh:{strategy}:{decision_id(time, state.decisions + 1)}"
+
+
+def place(
+    state: EngineState,
+    proposal: Proposal,
+    verdict: Verdict,
+    evaluation: Evaluation,
+    order_ref: str,
+    time: datetime,
+) -> Step:
+    """Turn an approved proposal into an order; the structure it opens exists from here on, still without legs."""
+    number = state.decisions + 1
+    identity = decision_id(time, number)
+    order = Order(order_ref, proposal.combo, verdict.quantity, proposal.limit, placed_at=time)
+    line = OrderLine(
+        order=order,
+        strategy=proposal.strategy,
+        structure_id=proposal.structure_id,
+        intent=proposal.intent,
+        limit_first=proposal.limit,
+        limit_worst=proposal.limit_worst,
+        tick=proposal.tick,
+        sent_at=time,
+        priced_at=time,
+        max_loss_points=proposal.max_loss_points,
+        reserves=proposal.reserves,
+        fees_per_unit_usd=proposal.fees_per_unit_usd,
+    )
+    structures = dict(state.structures)
+    held = structures.get(proposal.structure_id)
+    if (
+        proposal.intent is Intent.OPEN
+        and state.session is not None
+        and (held is None or not held.opened_legs)
+    ):
+        # An attempt that traded nothing leaves no trace: the next one may have chosen other strikes.
+        structures[proposal.structure_id] = Structure(
+            proposal.structure_id, proposal.strategy, proposal.combo, state.session
+        )
+    elif proposal.intent is Intent.CLOSE and held is not None:
+        structures[proposal.structure_id] = replace(held, closed_reason=proposal.reason)
+    decision = Decision(
+        decision_id=identity,
+        strategy=proposal.strategy,
+        verb=Verb.OPEN if proposal.intent is Intent.OPEN else Verb.CLOSE,
+        reason=proposal.reason,
+        session=state.session,
+        structure_id=proposal.structure_id,
+        order_ref=order_ref,
+        quantity=verdict.quantity,
+        limit=proposal.limit,
+        evaluations=_evaluations(state, proposal.strategy) + 1,
+        trading=state.risk.trading.value,
+        readings=evaluation.readings,
+        gates=evaluation.gates,
+        checks=verdict.checks,
+        notes=proposal.notes,
+    )
+    state = _reset_held(state, proposal.strategy)
+    state = replace(
+        state,
+        decisions=number,
+        orders={**state.orders, order_ref: line},
+        structures=structures,
+    )
+    command = PlaceOrder(order_ref, identity, proposal.combo, verdict.quantity, proposal.limit)
+    return Step(state, (decision,), (command,))
+
+
+def hold(
+    state: EngineState,
+    strategy: str,
+    evaluation: Evaluation,
+    time: datetime,
+    denied: tuple[Proposal, Verdict] | None = None,
+) -> Step:
+    """Say why nothing is done, when that is news or has not been said for a while."""
+    blocking = [gate.name for gate in evaluation.gates if not gate.passed]
+    if denied is not None:
+        refusals = denied[1].refusals
+        reason = f"risk refuses {denied[0].structure_id}: {', '.join(refusals) or 'no size left'}"
+    else:
+        reason = f"blocked by {', '.join(blocking)}" if blocking else "nothing to do"
+    counted = _evaluations(state, strategy) + 1
+    signature = f"{state.session}|{reason}"
+    told_at = state.held_at.get(strategy)
+    is_fresh = told_at is not None and (time - told_at < RETOLD or not evaluation.gates)
+    if state.last_held.get(strategy) == signature and is_fresh:
+        return Step(replace(state, held_since={**state.held_since, strategy: counted}))
+    number = state.decisions + 1
+    decision = Decision(
+        decision_id=decision_id(time, number),
+        strategy=strategy,
+        verb=Verb.HOLD if denied is None else Verb.DENY,
+        reason=reason,
+        session=state.session,
+        structure_id="" if denied is None else denied[0].structure_id,
+        quantity=0 if denied is None else denied[0].quantity,
+        limit=None if denied is None else denied[0].limit,
+        evaluations=counted,
+        trading=state.risk.trading.value,
+        readings=evaluation.readings,
+        gates=evaluation.gates,
+        checks=() if denied is None else denied[1].checks,
+        notes=() if denied is None else denied[0].notes,
+    )
+    return Step(
+        replace(
+            state,
+            decisions=number,
+            last_held={**state.last_held, strategy: signature},
+            held_since={**state.held_since, strategy: 0},
+            held_at={**state.held_at, strategy: time},
+        ),
+        (decision,),
+    )
+
+
+def was_refused(verdict: Verdict) -> bool:
+    """Whether nothing may be ordered."""
+    return verdict.ruling is Ruling.DENIED or verdict.quantity < 1
+
+
+def _evaluations(state: EngineState, strategy: str) -> int:
+    """Evaluations since this strategy last said something."""
+    return state.held_since.get(strategy, 0)
+
+
+def _reset_held(state: EngineState, strategy: str) -> EngineState:
+    return replace(
+        state,
+        last_held={**state.last_held, strategy: ""},
+        held_since={**state.held_since, strategy: 0},
+    )

@@ -1,0 +1,48 @@
+"""The governed rules in the shape the strategies and the risk limits read them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from bot.codec import restore
+from risk.limits import RiskLimits
+from strategies import iron_condor
+from strategies.rules import CondorRules, HedgeBudgetRules, NearTermRules
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """All numbers the engine acts on, from the rules recorded in `Opened`."""
+
+    near_term: NearTermRules
+    budget: HedgeBudgetRules
+    condor: CondorRules
+    limits: RiskLimits
+
+    def dwell(self, strategy: str) -> timedelta:
+        """How long an opening limit stands before its next step: the walk's time over its five
+        steps."""
+        rules = self.condor if strategy == iron_condor.STRATEGY else self.near_term
+        return timedelta(seconds=rules.entry_walk_s / 5)
+
+
+def parameters(rules: Mapping[str, Any]) -> Parameters:
+    """Read the sections of a rules file, as `config.rules.Rules` dumps them.
+
+    Raises KeyError or ValueError when a number is missing: rules have no defaults.
+    """
+    return Parameters(
+        near_term=_section(NearTermRules, rules["l1"]),
+        budget=_section(HedgeBudgetRules, rules["budget"]),
+        condor=_section(CondorRules, rules["condor"]),
+        limits=_section(RiskLimits, rules["risk"]),
+    )
+
+
+def _section(kind: type[T], section: Mapping[str, Any]) -> T:
+    """Sections may hold keys of later layers; what a reader knows must be there in full."""
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # every kind is a dataclass
+    return restore(kind, {name: value for name, value in section.items() if name in known})

@@ -1,0 +1,144 @@
+"""Everything the engine knows, as one immutable value.
+
+A checkpoint is this value in canonical form.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from strategies.iron_condor import CondorState
+from strategies.vix_hedge import HedgeState
+
+from bot.engine.decision import Decision
+from bot.engine.parameters import Parameters
+from bot.events import AccountTaken, Command, Feed, Job, Opened
+from market.contract import Contract
+from market.order import Order, OrderStatus
+from market.portfolio import Portfolio
+from market.quote import Quote
+from risk.state import RiskState
+from strategies.base import Intent, Structure
+from strategies.triggers import NearTermState
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """An order, what it is for, and how far its price has walked."""
+
+    order: Order
+    strategy: str
+    structure_id: str
+    intent: Intent
+    limit_first: float
+    limit_worst: float
+    tick: float
+    sent_at: datetime
+    priced_at: datetime
+    steps: int = 0
+    max_loss_points: float = 0.0
+    reserves: bool = False
+    fees_per_unit_usd: float = 0.0
+    filled_legs: tuple[tuple[int, int], ...] = ()  # signed contracts by con_id, from executions
+    cost: float = 0.0  # points paid for them
+    absent_since: datetime | None = None  # first complete broker snapshot that did not know the order
+    ended_at: datetime | None = None
+
+    @property
+    def awaits_executions(self) -> bool:
+        """Filled by the broker's word, with executions still missing here: only executions fill
+        anything."""
+        return self.order.status is OrderStatus.FILLED and self.order.filled < self.order.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Every option the broker lists for one class and expiry."""
+
+    trading_class: str
+    expiry: date
+    contracts: tuple[Contract, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DailyInputs:
+    """Final and provisional values of slow series waiting for their session's signals."""
+
+    net_advances: Mapping[date, float] = field(default_factory=dict)
+    live_net_advances: Mapping[date, float] = field(default_factory=dict)
+    provisional: Mapping[date, Mapping[date, float]] = field(default_factory=dict)
+    settlements: Mapping[date, Mapping[date, float]] = field(
+        default_factory=dict
+    )  # session -> final day -> VX
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """The engine's whole memory: recursions, rolling windows and the book, never raw history."""
+
+    opened: Opened | None = None
+    parameters: Parameters | None = None
+    time: datetime | None = None
+    connected: bool = False
+    announced: str = ""  # the account the broker announced in this connection
+    reconciled: bool = False
+    stopping: bool = False
+    starts: tuple[datetime, ...] = ()  # starts since the last clean stop
+    session: date | None = None
+    contracts: Mapping[int, Contract] = field(default_factory=dict)
+    listings: Mapping[str, Listing] = field(default_factory=dict)
+    requested_listings: tuple[str, ...] = ()
+    quotes: Mapping[int, Quote] = field(default_factory=dict)
+    alive: Mapping[Feed, datetime] = field(default_factory=dict)
+    feeds_asked: Mapping[Feed, datetime] = field(
+        default_factory=dict
+    )  # since when lines of a feed are asked for
+    lines: tuple[int, ...] = ()
+    account: AccountTaken | None = None
+    account_time: datetime | None = None
+    session_nav_usd: float | None = None  # NAV at the open of the session
+    peak_nav_usd: float | None = None
+    structures: Mapping[str, Structure] = field(default_factory=dict)
+    orders: Mapping[str, OrderLine] = field(default_factory=dict)
+    portfolio: Portfolio = field(default_factory=Portfolio)
+    risk: RiskState = field(default_factory=RiskState)
+    condor: CondorState = field(default_factory=CondorState)
+    near_term: NearTermState = field(default_factory=NearTermState)
+    hedge: HedgeState = field(default_factory=HedgeState)
+    daily: DailyInputs = field(default_factory=DailyInputs)
+    jobs_done: Mapping[Job, date] = field(default_factory=dict)  # the last session of each
+    decisions: int = 0
+    evaluated_at: datetime | None = None
+    look_due: bool = False  # an order or a fill asks for a look, whatever the quotes do
+    read: tuple[int, ...] = ()  # contracts whose quotes the last evaluation could act on
+    reconcile_asked_at: datetime | None = None
+    last_held: Mapping[str, str] = field(default_factory=dict)  # strategy -> signature of its last HOLD
+    held_since: Mapping[str, int] = field(default_factory=dict)  # strategy -> evaluations since then
+    held_at: Mapping[str, datetime] = field(default_factory=dict)
+
+    def working(self) -> tuple[OrderLine, ...]:
+        """Orders that may still trade, oldest first."""
+        return tuple(line for line in self.orders.values() if not line.order.status.is_terminal)
+
+    def busy_structures(self) -> frozenset[str]:
+        """Structures an order works on, or whose order is filled by status while its executions are
+        still due."""
+        return frozenset(
+            line.structure_id
+            for line in self.orders.values()
+            if not line.order.status.is_terminal or line.awaits_executions
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one event did: the state after it, and what goes to the journal and the world, in this
+    order."""
+
+    state: EngineState
+    decisions: tuple[Decision, ...] = ()
+    commands: tuple[Command, ...] = ()
+
+    def then(self, following: "Step") -> "Step":
+        """This step followed by another one that started from its state."""
+        return Step(following.state, self.decisions + following.decisions, self.commands + following.commands)

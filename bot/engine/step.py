@@ -1,0 +1,302 @@
+"""One event in, one step out: the dispatch of the engine.
+
+Handlers are pure functions of the state and the event. What an event changes is decided here; what the
+market then calls for is decided by `decide.evaluate`, after every snapshot and after every change of an
+order.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from bot.engine import book, signals
+from bot.engine.decide import evaluate, may_evaluate, nothing_read_changed
+from bot.engine.decision import Decision, Verb
+from bot.engine.parameters import parameters
+from bot.engine.state import EngineState, Listing, Step
+from bot.engine.working import cancel_opening, decision_id
+from bot.events import (
+    AccountTaken,
+    Alert,
+    CommissionReported,
+    Connected,
+    ContractsNamed,
+    Disconnected,
+    Executed,
+    Feed,
+    Job,
+    JobDue,
+    ObservationsKnown,
+    Opened,
+    OperatorCommanded,
+    OptionsListed,
+    OrderReported,
+    QuotesTaken,
+    Reconciled,
+    RequestFailed,
+    Stopping,
+    StreamLines,
+    TimedEvent,
+)
+from market.contract import Contract, Right, SecurityType
+from market.quote import Quote
+from market.rounding import round_price, round_ratio
+from market.sessions import MARKET_TZ, is_session
+from risk.state import Cause
+
+STARTS_KEPT = 8
+
+
+def step(state: EngineState, timed: TimedEvent) -> Step:
+    """Fold one event into the state; decisions and commands come in the order in which they take
+    effect."""
+    event, time = timed.event, timed.time
+    day = time.astimezone(MARKET_TZ).date()
+    state = replace(state, time=time, session=day if is_session(day) else state.session)
+    before = state.risk
+    done = _HANDLERS[type(event)](state, event, time)
+    if done.state.risk != before:
+        done = done.then(_tell_risk(done.state, time))
+    return done
+
+
+def _opened(state: EngineState, event: Opened, time: datetime) -> Step:
+    state = book.mark_in_flight_unknown(
+        replace(
+            state,
+            opened=event,
+            parameters=parameters(event.rules),
+            connected=False,
+            stopping=False,
+            lines=(),
+            quotes={},
+            alive={},
+            requested_listings=(),
+            starts=(*state.starts, time)[-STARTS_KEPT:],
+        )
+    )
+    return Step(state)
+
+
+def _connected(state: EngineState, event: Connected, time: datetime) -> Step:
+    if state.opened is not None and event.account != state.opened.account:
+        detail = f"the gateway serves {event.account}, allowed is {state.opened.account}"
+        return Step(replace(state, risk=state.risk.with_cause(Cause.ACCOUNT, detail)))
+    state = replace(state, connected=True, announced=event.account, reconciled=False)
+    return Step(replace(state, lines=(), quotes={}, alive={}, feeds_asked={Feed.INDEX: time}))
+
+
+def _disconnected(state: EngineState, event: Disconnected, _time: datetime) -> Step:
+    state = replace(
+        state, connected=False, announced="", lines=(), quotes={}, alive={}, requested_listings=()
+    )
+    alert = Alert("warning", "broker.disconnected", event.reason)
+    return Step(book.mark_in_flight_unknown(state), (), (alert,))
+
+
+def _contracts_named(state: EngineState, event: ContractsNamed, _time: datetime) -> Step:
+    kept = {
+        con_id: contract
+        for con_id, contract in state.contracts.items()
+        if contract.security_type is SecurityType.OPTION
+    }
+    state = replace(state, contracts={**kept, **{c.con_id: c for c in event.contracts}})
+    lines = tuple(sorted({*state.lines, *(contract.con_id for contract in event.contracts)}))
+    if lines == state.lines:
+        return Step(state)
+    return Step(replace(state, lines=lines), (), (StreamLines(lines),))
+
+
+def _options_listed(state: EngineState, event: OptionsListed, _time: datetime) -> Step:
+    contracts = tuple(
+        Contract(
+            SecurityType.OPTION,
+            event.symbol,
+            event.trading_class,
+            event.expiry,
+            strike,
+            right,
+            event.multiplier,
+            event.exchange,
+            con_id=con_id,
+        )
+        for strike, call, put in event.rows
+        for right, con_id in ((Right.CALL, call), (Right.PUT, put))
+        if con_id
+    )
+    key = listing_key(event.trading_class, event.expiry)
+    listing = Listing(event.trading_class, event.expiry, contracts)
+    requested = tuple(name for name in state.requested_listings if name != key)
+    state = replace(state, listings={**state.listings, key: listing}, requested_listings=requested)
+    return Step(state)
+
+
+def _quotes_taken(state: EngineState, event: QuotesTaken, time: datetime) -> Step:
+    quotes = dict(state.quotes)
+    for con_id, bid, ask, last in event.quotes:
+        quotes[con_id] = Quote(bid, ask, last, time)
+    alive = dict(state.alive)
+    for feed in event.alive:
+        alive[feed] = time
+    state = replace(state, quotes=quotes, alive=alive)
+    if not may_evaluate(state, time):
+        return Step(state)
+    if nothing_read_changed(state, event, time):
+        return Step(state)
+    return evaluate(state, time)
+
+
+def _observations_known(state: EngineState, event: ObservationsKnown, time: datetime) -> Step:
+    return Step(signals.know(state, event, time))
+
+
+def _account_taken(state: EngineState, event: AccountTaken, time: datetime) -> Step:
+    opened = event.nav_usd if state.session_nav_usd is None else state.session_nav_usd
+    peak = max(event.nav_usd, state.peak_nav_usd or event.nav_usd)
+    state = replace(state, account=event, account_time=time, session_nav_usd=opened, peak_nav_usd=peak)
+    if state.parameters is None:
+        return Step(state)
+    limits = state.parameters.limits
+    risk = state.risk
+    loss = round_ratio(1.0 - event.nav_usd / opened) if opened > 0 else 0.0
+    if loss >= limits.daily_loss_max_fraction:
+        risk = risk.with_cause(Cause.LOSS, f"{loss:.2%} of the session's opening value is lost")
+    drawdown = round_ratio(1.0 - event.nav_usd / peak) if peak > 0 else 0.0
+    if drawdown >= limits.drawdown_max_fraction:
+        risk = risk.with_cause(Cause.DRAWDOWN, f"{drawdown:.2%} below the highest value so far")
+    else:
+        risk = risk.without(Cause.DRAWDOWN)
+    return Step(replace(state, risk=risk))
+
+
+def _order_reported(state: EngineState, event: OrderReported, time: datetime) -> Step:
+    before = state.orders.get(event.order_ref)
+    state = book.refresh_unknown(book.report_order(state, event, time))
+    after = state.orders.get(event.order_ref)
+    if before is None or after is None or after.order.status is before.order.status:
+        return Step(state)
+    reason = after.order.status.value
+    if event.reason or event.code:
+        reason = f"{reason}: {event.reason} ({event.code})" if event.code else f"{reason}: {event.reason}"
+    return _booked(state, event.order_ref, reason, time)
+
+
+def _executed(state: EngineState, event: Executed, time: datetime) -> Step:
+    before = state.orders.get(event.fill.order_ref)
+    state = book.refresh_unknown(book.apply_execution(state, event, time))
+    after = state.orders.get(event.fill.order_ref)
+    if before is None or after is None or after.order.filled == before.order.filled:
+        return Step(state)
+    price = round_price(after.cost / after.order.filled) if after.order.filled else 0.0
+    reason = f"filled {after.order.filled} of {after.order.quantity} at {price:g}"
+    return _booked(state, event.fill.order_ref, reason, time)
+
+
+def _commission_reported(state: EngineState, event: CommissionReported, _time: datetime) -> Step:
+    return Step(book.apply_commission(state, event))
+
+
+def _reconciled(state: EngineState, event: Reconciled, time: datetime) -> Step:
+    state = book.refresh_unknown(book.reconcile(state, event, time))
+    state = book.tidy(state, time)
+    return Step(replace(state, reconcile_asked_at=None if not state.working() else state.reconcile_asked_at))
+
+
+def _job_due(state: EngineState, event: JobDue, time: datetime) -> Step:
+    if state.jobs_done.get(event.job) == event.session:
+        return Step(state)
+    state = replace(state, jobs_done={**state.jobs_done, event.job: event.session})
+    if event.job is Job.SETTLEMENT_FINAL:
+        return signals.settle_final(state, event.session, time)
+    if event.job is Job.SETTLEMENT_PROVISIONAL:
+        return Step(signals.note_provisional(state, event.session))
+    if event.job is Job.SESSION_REVIEW:
+        return signals.review_session(state, event.session, time)
+    if event.job is Job.SESSION_OPEN:
+        risk = state.risk.without(Cause.LOSS)
+        return Step(replace(state, session_nav_usd=None, risk=risk, listings=_live_listings(state)))
+    return Step(book.tidy(state, time))
+
+
+def _operator_commanded(state: EngineState, event: OperatorCommanded, _time: datetime) -> Step:
+    detail = f"{event.who}: {event.reason}"
+    if event.verb == "halt":
+        return Step(replace(state, risk=state.risk.with_cause(Cause.OPERATOR, detail)))
+    return Step(replace(state, risk=state.risk.without(Cause.OPERATOR)))
+
+
+def _request_failed(state: EngineState, event: RequestFailed, _time: datetime) -> Step:
+    alert = Alert("warning", "broker.request_failed", event.reason)
+    return Step(replace(state, requested_listings=()), (), (alert,))
+
+
+def _stopping(state: EngineState, event: Stopping, time: datetime) -> Step:
+    return cancel_opening(replace(state, stopping=True, starts=()), time, event.reason)
+
+
+def _booked(state: EngineState, order_ref: str, reason: str, time: datetime) -> Step:
+    """Tell what evidence changed. The snapshot that follows is looked at even if no quote has moved."""
+    line = state.orders[order_ref]
+    number = state.decisions + 1
+    decision = Decision(
+        decision_id=decision_id(time, number),
+        strategy=line.strategy,
+        verb=Verb.BOOK,
+        reason=reason,
+        session=state.session,
+        structure_id=line.structure_id,
+        order_ref=order_ref,
+        quantity=line.order.filled,
+        trading=state.risk.trading.value,
+    )
+    return Step(replace(state, decisions=number, look_due=True), (decision,))
+
+
+def _tell_risk(state: EngineState, time: datetime) -> Step:
+    number = state.decisions + 1
+    causes = "; ".join(f"{cause.value}: {detail}" for cause, detail in state.risk.causes) or "no cause left"
+    decision = Decision(
+        decision_id=decision_id(time, number),
+        strategy="risk",
+        verb=Verb.STATE,
+        reason=causes,
+        session=state.session,
+        trading=state.risk.trading.value,
+    )
+    level = "warning" if state.risk.causes else "info"
+    alert = Alert(level, f"trading.{state.risk.trading.value}", causes)
+    return Step(replace(state, decisions=number), (decision,), (alert,))
+
+
+def _live_listings(state: EngineState) -> dict[str, Listing]:
+    return {
+        key: listing
+        for key, listing in state.listings.items()
+        if state.session is None or listing.expiry >= state.session
+    }
+
+
+def listing_key(trading_class: str, expiry: Any) -> str:
+    """Name of one class and expiry in the state."""
+    return f"{trading_class} {expiry}"
+
+
+_HANDLERS: dict[type[Any], Callable[[EngineState, Any, datetime], Step]] = {
+    AccountTaken: _account_taken,
+    CommissionReported: _commission_reported,
+    Connected: _connected,
+    ContractsNamed: _contracts_named,
+    Disconnected: _disconnected,
+    Executed: _executed,
+    JobDue: _job_due,
+    ObservationsKnown: _observations_known,
+    Opened: _opened,
+    OperatorCommanded: _operator_commanded,
+    OptionsListed: _options_listed,
+    OrderReported: _order_reported,
+    QuotesTaken: _quotes_taken,
+    Reconciled: _reconciled,
+    RequestFailed: _request_failed,
+    Stopping: _stopping,
+}

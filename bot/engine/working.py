@@ -1,0 +1,153 @@
+"""Working orders between evaluations: the walk of a limit towards its worst price, and when to give up.
+
+A limit starts near the middle and moves in equal steps to the worst price its decision allowed; it
+never goes beyond. When the last step does not trade, the order is cancelled and a later decision may
+try again with fresh prices. Nothing is replaced or sent while the connection is in doubt.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from math import ceil, floor
+
+from bot.engine.decision import Decision, Verb
+from bot.engine.state import EngineState, OrderLine, Step
+from bot.events import CancelOrder, Command, Reconcile, ReplaceOrder
+from market.order import OrderStatus
+from market.rounding import round_price
+from risk.state import TradingState
+from strategies.base import Intent
+
+WALK_STEPS = 5
+CLOSING_DWELL = timedelta(seconds=20)
+ACKNOWLEDGEMENT_DUE = timedelta(seconds=10)
+EXECUTIONS_DUE = timedelta(seconds=5)
+ASK_AGAIN = timedelta(seconds=30)
+_MOVABLE = (OrderStatus.WORKING, OrderStatus.PARTIAL)
+
+
+def tend(
+    state: EngineState, time: datetime, opening_dwell: Callable[[str], timedelta], trading_open: bool
+) -> Step:
+    """Walk, cancel or ask about each order that is under way.
+
+    Call it while connected and reconciled only.
+    """
+    step = Step(state)
+    for line in state.working():
+        step = step.then(_tend_one(step.state, line, time, opening_dwell, trading_open))
+    if _evidence_is_due(step.state, time) and _may_ask(step.state, time):
+        asked = replace(step.state, reconcile_asked_at=time)
+        step = step.then(Step(asked, (), (Reconcile("evidence about an order is overdue"),)))
+    return step
+
+
+def cancel_opening(state: EngineState, time: datetime, reason: str) -> Step:
+    """Cancel every opening order that works; closing orders lower risk and stay."""
+    step = Step(state)
+    for line in state.working():
+        if line.intent is Intent.OPEN and line.order.status in (
+            *_MOVABLE,
+            OrderStatus.SENT,
+            OrderStatus.INTENT,
+        ):
+            step = step.then(_cancel(step.state, line, time, reason))
+    return step
+
+
+def _tend_one(
+    state: EngineState,
+    line: OrderLine,
+    time: datetime,
+    opening_dwell: Callable[[str], timedelta],
+    trading_open: bool,
+) -> Step:
+    if line.order.status not in _MOVABLE:
+        return Step(state)
+    if line.intent is Intent.OPEN and not _may_open(state, line):
+        return _cancel(state, line, time, f"trading is {state.risk.trading.value}")
+    if not trading_open:
+        return _cancel(state, line, time, "the session ends")
+    dwell = opening_dwell(line.strategy) if line.intent is Intent.OPEN else CLOSING_DWELL
+    if time - line.priced_at < dwell:
+        return Step(state)
+    if line.steps >= WALK_STEPS:
+        return _cancel(state, line, time, "not filled at the worst price this decision allows")
+    return _reprice(state, line, time)
+
+
+def _may_open(state: EngineState, line: OrderLine) -> bool:
+    if state.stopping or state.risk.trading is TradingState.HALTED:
+        return False
+    return state.risk.trading is TradingState.ACTIVE or (line.reserves and state.risk.hedges_allowed)
+
+
+def _reprice(state: EngineState, line: OrderLine, time: datetime) -> Step:
+    steps = line.steps + 1
+    limit = walked_limit(line.limit_first, line.limit_worst, line.tick, steps)
+    moved = replace(line, steps=steps, priced_at=time)
+    if limit == line.order.limit:
+        return Step(_with(state, moved))
+    moved = replace(moved, order=replace(line.order, limit=limit))
+    state, decision = _decide(state, line, Verb.REPRICE, f"step {steps} of {WALK_STEPS}", time, limit)
+    return Step(_with(state, moved), (decision,), (ReplaceOrder(line.order.order_ref, limit),))
+
+
+def _cancel(state: EngineState, line: OrderLine, time: datetime, reason: str) -> Step:
+    cancelled = replace(line, order=replace(line.order, status=OrderStatus.CANCEL_SENT), priced_at=time)
+    state, decision = _decide(state, line, Verb.CANCEL, reason, time, line.order.limit)
+    command: Command = CancelOrder(line.order.order_ref, reason)
+    return Step(_with(state, cancelled), (decision,), (command,))
+
+
+def walked_limit(first: float, worst: float, tick: float, steps: int) -> float:
+    """The limit after `steps` of the walk, on the tick, never beyond `worst` (cash paid: larger is
+    worse)."""
+    raw = first + (worst - first) * min(steps, WALK_STEPS) / WALK_STEPS
+    return round_price(min(ceil(round_price(raw / tick)) * tick, floor(round_price(worst / tick)) * tick))
+
+
+def _evidence_is_due(state: EngineState, time: datetime) -> bool:
+    for line in state.orders.values():
+        status = line.order.status
+        if status is OrderStatus.UNKNOWN:
+            return True
+        if status in (OrderStatus.INTENT, OrderStatus.SENT) and time - line.sent_at >= ACKNOWLEDGEMENT_DUE:
+            return True
+        if status is OrderStatus.CANCEL_SENT and time - line.priced_at >= ASK_AGAIN:
+            return True
+        if line.awaits_executions and line.ended_at is not None and time - line.ended_at >= EXECUTIONS_DUE:
+            return True
+    return False
+
+
+def _may_ask(state: EngineState, time: datetime) -> bool:
+    return state.reconcile_asked_at is None or time - state.reconcile_asked_at >= ASK_AGAIN
+
+
+def _decide(
+    state: EngineState, line: OrderLine, verb: Verb, reason: str, time: datetime, limit: float
+) -> tuple[EngineState, Decision]:
+    number = state.decisions + 1
+    decision = Decision(
+        decision_id=decision_id(time, number),
+        strategy=line.strategy,
+        verb=verb,
+        reason=reason,
+        session=state.session,
+        structure_id=line.structure_id,
+        order_ref=line.order.order_ref,
+        quantity=line.order.remaining,
+        limit=limit,
+        trading=state.risk.trading.value,
+    )
+    return replace(state, decisions=number), decision
+
+
+def decision_id(time: datetime, number: int) -> str:
+    """Identity of a decision: unique in a journal by number and across journals by time."""
+    return f"{time:%Y%m%dT%H%M%S}-{number}"
+
+
+def _with(state: EngineState, line: OrderLine) -> EngineState:
+    return replace(state, orders={**state.orders, line.order.order_ref: line})

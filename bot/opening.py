@@ -1,0 +1,66 @@
+"""Opening a journal for a run: what the first record says, and the state the run continues from."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from bot.checkpoint import Checkpoints, recover
+from bot.engine.state import EngineState
+from bot.events import Opened
+from bot.journal import SCHEMA, Journal
+from config.rules import Rules
+
+# Whatever can change a number between two installations.
+_NAMED_PACKAGES = ("ib_async", "ib_insync", "numpy", "orjson", "tzdata")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJournal:
+    """A journal ready to be continued."""
+
+    journal: Journal
+    checkpoints: Checkpoints
+    state: EngineState
+    repaired: str  # what had to be cut off its end, or nothing
+
+
+def open_journal(folder: Path) -> OpenJournal:
+    """Lock, mend and fold the journal in `folder`; a new one is made where none is.
+
+    Raises JournalInUseError or JournalError.
+    """
+    journal, repaired = Journal.open(folder)
+    try:
+        state = recover(folder)
+    except BaseException:
+        journal.release()
+        raise
+    return OpenJournal(journal, Checkpoints(folder / "checkpoints"), state, repaired)
+
+
+def opening_record(
+    mode: str, account: str, rules: Rules, previous: EngineState, interval_s: float, seed: int | None
+) -> Opened:
+    """The record that makes the run reproducible."""
+    return Opened(
+        schema=SCHEMA,
+        mode=mode,
+        account=account,
+        start=previous.opened.start + 1 if previous.opened is not None else 1,
+        product=f"alvh {version('alvh')}",
+        packages=_versions(),
+        rules=rules.model_dump(mode="json"),
+        rules_hash=rules.rules_hash(),
+        seed=seed,
+        evaluation_interval_s=interval_s,
+    )
+
+
+def _versions() -> tuple[tuple[str, str], ...]:
+    found = []
+    for name in _NAMED_PACKAGES:
+        try:
+            found.append((name, version(name)))
+        except ModuleNotFoundError:
+            continue
+    return tuple(found)
