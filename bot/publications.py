@@ -5,12 +5,14 @@ Every parser takes text and a name for it and returns observations; what it refu
 file's name, the line and what to do. Rows on days without a session are left out, because the exchanges'
 files also hold days on which the cash market was shut.
 
-| series | value | known from (New York time) | |---|---|---| | nyse_net_advances | advances minus declines,
-final | 09:00 of the next session | | vx_settlement:YYYY-MM-DD | daily settlement of the future that settles
-on that day, points | 09:00 of the next session | | vix, vvix, vnq | close | 16:20 of the session, half days
-13:20 | | vnq_distribution | USD a share, by ex-date | 09:00 of the ex-date | | treasury_10y, baa | yield,
-percent | 16:20 of the next session | | reer, ppi | index of the month named by its first day | 16:20 of the
-last session of the next month |
+| series | value | known from (New York time) |
+|---|---|---|
+| nyse_net_advances | advances minus declines, final | 09:00 of the next session |
+| vx_settlement:YYYY-MM-DD | settlement of the future that settles then, points | 09:00 of the next session |
+| vix, vvix, vnq | close | 16:20 of the session, half days 13:20 |
+| vnq_distribution | USD a share, by ex-date | 09:00 of the ex-date |
+| treasury_10y, baa | yield, percent | 16:20 of the next session |
+| reer, ppi | index of the month named by its first day | 16:20 of the last session of the next month |
 
 The monthly rule is the conservative one for files without vintages. A value fetched before its rule says so
 is known from the moment it was fetched.

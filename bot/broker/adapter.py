@@ -130,7 +130,7 @@ class IbBroker:
             session.client.reqMarketDataType(_LIVE_DATA)
             session.outbox.pacer.sent()
             # First of all the time: a clock that follows the gateway knows nothing before.
-            await self.server_time()
+            await self._server_time(self._request_timeout_s)
             await self._ask(ACCOUNT, lambda: session.client.reqAccountUpdates(True, self._account))
             await self.reconcile()
             self._require_session()
@@ -149,15 +149,10 @@ class IbBroker:
             session.forget("the session was closed")
             await session.close()
 
-    async def server_time(self) -> datetime:
-        """The gateway's time in UTC, in whole seconds; a BrokerClock learns from each answer.
-
-        Raises BrokerUnreachableError without an answer in time.
-        """
-        return await self._server_time(self._request_timeout_s)
-
     async def heartbeat(self) -> datetime:
-        """Prove that the gateway still answers; returns its time. A connected socket proves nothing.
+        """Prove that the gateway still answers; its time in UTC, in whole seconds.
+
+        A connected socket proves nothing. A BrokerClock learns from each answer.
 
         Raises BrokerUnreachableError after five seconds of silence; the session is then dropped.
         """

@@ -8,9 +8,10 @@ from bot.broker.adapter import HEARTBEAT_S, IbBroker
 from bot.clock import WallClock
 from bot.errors import BrokerUnreachableError, NotPaperAccountError
 from bot.events import AccountTaken, CancelOrder, Connected, Disconnected, OrderReported, PlaceOrder
+from bot.port import BrokerPort
 from market.order import OrderStatus
 from simulator.wire import message, to_bytes
-from tests.bot.broker.scripted import ACCOUNT, HOST, PORT, Desk, ScriptedGateway, at_the_desk, condor
+from tests.bot.broker.scripted import ACCOUNT, HOST, PORT, START, Desk, ScriptedGateway, at_the_desk, condor
 
 BARRIER = {
     "time": 49,
@@ -182,11 +183,19 @@ def test_a_question_open_when_the_socket_is_lost_fails_at_once() -> None:
     at_the_desk(script)
 
 
-def test_the_heartbeat_proves_that_the_gateway_answers_and_tells_its_time() -> None:
+def test_the_heartbeat_proves_that_the_gateway_answers() -> None:
     async def script(desk: Desk) -> None:
-        assert await desk.broker.heartbeat() == await desk.broker.server_time()
+        asked = len(desk.gateway.sent(49))
+        assert await desk.broker.heartbeat() == START
+        assert len(desk.gateway.sent(49)) == asked + 1
 
     at_the_desk(script)
+
+
+def test_the_adapter_is_what_the_daemon_expects_of_a_broker() -> None:
+    broker: BrokerPort = IbBroker(host=HOST, port=PORT, client_id=1, account=ACCOUNT, clock=WallClock())
+    assert broker.take_quotes() is None
+    assert broker.account_now() is None
 
 
 def test_a_silent_gateway_is_dead_within_the_deadline_though_its_socket_stands() -> None:
