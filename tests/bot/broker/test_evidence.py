@@ -14,7 +14,6 @@ from bot.events import (
     OrderReported,
     ReplaceOrder,
 )
-from market.contract import Contract, SecurityType
 from market.order import OrderStatus
 from simulator.model import OrderState
 from tests.bot.broker.scripted import (
@@ -25,15 +24,6 @@ from tests.bot.broker.scripted import (
 )
 
 REF = "alvh:1"
-VX = Contract(
-    SecurityType.FUTURE,
-    "VIX",
-    "VX",
-    datetime(2020, 4, 15, tzinfo=UTC).date(),
-    multiplier=1000,
-    exchange="CFE",
-    con_id=9,
-)
 
 
 def statuses(events: list[Event]) -> list[tuple[OrderStatus, int, int]]:
