@@ -52,7 +52,7 @@ def version(
 def main() -> None:
     """Run the verb that was typed; an expected failure ends with its own exit code."""
     try:
-        app()
+        app(prog_name="alvh")
     except AlvhError as error:
         from bot.control.output import complain, emit
 

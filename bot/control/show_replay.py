@@ -34,7 +34,7 @@ def show_replay(folder: Path, result: Replay, json: bool) -> None:
         outputs = f"{result.decisions} decisions and {result.commands} commands"
         say(
             [
-                f"equal: {outputs} of {result.events} events in {result.starts} starts came out byte for byte.",
+                f"equal: {outputs} of {result.events} events in {result.starts} starts byte for byte.",
                 f"checkpoints: {result.states} states are the fold of the events before them.",
             ]
         )
@@ -84,7 +84,7 @@ def show_differences(folder: Path, rules_file: Path, limit: int, json: bool) -> 
         [
             f"Under {rules_file} ({digest[:12]}) these decisions would differ: {how}.",
             f"{acts} of them act: orders, refusals, signals.",
-            "Events stay as they were recorded, so the first differences tell most; later ones follow from them.",
+            "Events stay as they were recorded, so the first differences tell most.",
         ]
     )
     if listed:

@@ -25,6 +25,8 @@ def show_why(folder: Path, explanations: Sequence[Explanation], json: bool) -> N
 def _show(each: Explanation) -> None:
     last = each.last
     say([f"{each.strategy} at {moment(each.at)}", f"{each.summary}"])
+    if each.restriction:
+        say([each.restriction])
     decision = last.decision
     trading = f", trading is {decision.trading}" if decision.trading else ""
     looks = f", stands for {decision.evaluations} looks" if decision.evaluations > 1 else ""
@@ -76,6 +78,7 @@ def _as_json(each: Explanation) -> dict[str, Any]:
         "strategy": each.strategy,
         "at": each.at,
         "summary": each.summary,
+        "restriction": each.restriction,
         "decision": {
             "time": each.last.time,
             "place": each.last.record.place,

@@ -5,7 +5,7 @@ and age, each gate, each risk check, and in one sentence what stands in the way.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from bot.review.text import number, plain, span
 from bot.segments import last_record, newest_first
 from market.rounding import round_ratio
 from market.sessions import MARKET_TZ
+from risk.state import TradingState
 from risk.verdict import Check
 from strategies.base import Gate, Reading
 
@@ -52,6 +53,7 @@ class Explanation:
     checks: tuple[Check, ...]
     checked_at: datetime | None
     summary: str
+    restriction: str = ""  # why trading is reduced or halted at that moment, by the risk state
 
 
 def explain(folder: Path, asked: str | None, at: datetime | None = None) -> tuple[Explanation, ...]:
@@ -66,7 +68,7 @@ def explain(folder: Path, asked: str | None, at: datetime | None = None) -> tupl
     if asked is not None:
         names = names_of(asked)
         found = _explain(_decisions(folder, moment, names), moment)
-        return (found,) if found is not None else ()
+        return (replace(found, restriction=_restriction(folder, moment)),) if found is not None else ()
     groups: dict[str, list[Told]] = {}
     for each in _decisions(folder, moment, None):
         name = short_name(each.decision.strategy)
@@ -76,7 +78,16 @@ def explain(folder: Path, asked: str | None, at: datetime | None = None) -> tupl
             break
         groups.setdefault(name, []).append(each)
     explained = (_explain(iter(group), moment) for _, group in sorted(groups.items()))
-    return tuple(each for each in explained if each is not None)
+    restriction = _restriction(folder, moment)
+    return tuple(replace(each, restriction=restriction) for each in explained if each is not None)
+
+
+def _restriction(folder: Path, moment: datetime) -> str:
+    """What the last change of the trading state said, while trading is not active."""
+    last = next(_decisions(folder, moment, _NOT_A_STRATEGY), None)
+    if last is None or last.decision.trading == TradingState.ACTIVE:
+        return ""
+    return plain(f"trading is {last.decision.trading}: {last.decision.reason}")
 
 
 def _decisions(folder: Path, moment: datetime, names: frozenset[str] | None) -> Iterator[Told]:
@@ -150,10 +161,8 @@ def summary(
     """In one or two sentences: what was decided, and what stands in the way of acting."""
     decision = last.decision
     parts = [f"{decision.verb.value}: {plain(decision.reason)}."]
-    parts += [f"{_blocked(gate)}." for gate in gates if gate.passed is False][:1]
-    unknown = [gate.name for gate in gates if gate.passed is None]
-    if unknown:
-        parts.append(f"Unknown: {plain(', '.join(unknown))}.")
+    parts += [f"{_blocked(gate)}." for gate in gates if gate.passed is False]
+    parts += [f"{_unknown(gate)}." for gate in gates if gate.passed is None]
     if decision.verb is Verb.DENY:
         parts += [
             f"Risk refuses: {check.name} is {number(check.value)}, limit {number(check.limit)}."
@@ -180,6 +189,10 @@ def _blocked(gate: Gate) -> str:
     return plain(f"Gate {gate.name} blocks{': ' + gate.detail if gate.detail else ''}")
 
 
+def _unknown(gate: Gate) -> str:
+    return plain(f"Gate {gate.name} is unknown{': ' + gate.detail if gate.detail else ''}")
+
+
 def _age(as_of: str, moment: datetime) -> timedelta | None:
     """Time from the newest input to the moment; whole days where only the day is known."""
     try:
@@ -195,4 +208,6 @@ def age_text(age: timedelta | None) -> str:
     """An age as a person reads it."""
     if age is None:
         return "-"
+    if age.days == 1 and not age.seconds:
+        return "1 d"
     return "today" if age == timedelta(0) else span(age)

@@ -67,7 +67,7 @@ def forged(line: bytes, previous: str, text: bytes = b"forged") -> bytes:
 
 def flips(data: bytes) -> Iterator[tuple[int, bytes]]:
     for position in range(len(data)):
-        for mask in (0x01, 0x20, 0x80):
+        for mask in (0x01, 0x20):
             changed = bytearray(data)
             changed[position] ^= mask
             yield position, bytes(changed)

@@ -62,9 +62,13 @@ def combos(draw: st.DrawFn) -> Combo:
     )
 
 
-@cache
 def values_of(kind: Any) -> st.SearchStrategy[Any]:
     """Values of one annotation."""
+    return _values(kind)
+
+
+@cache
+def _values(kind: Any) -> st.SearchStrategy[Any]:
     if kind in _PLAIN:
         return _PLAIN[kind]
     if kind is Combo:

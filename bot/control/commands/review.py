@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bot.review.logs import Selection
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Named = Annotated[Path | None, typer.Argument(metavar="[JOURNAL]", help="The journal's folder.")]
+Named = Annotated[Path | None, typer.Argument(metavar="JOURNAL", help="The journal's folder.")]
 Flagged = Annotated[Path | None, typer.Option("--journal", help="The journal's folder.")]
 RETRY_S = 0.5
 
@@ -22,7 +22,7 @@ def verify(
     deep: Annotated[bool, typer.Option("--deep", help="Also prove that checkpoints are the fold.")] = False,
     json: Json = False,
 ) -> None:
-    """Check that no record was changed, removed, inserted or cut; exits 1 and names segment:line if one was."""
+    """Check that no record was changed, removed, inserted or cut; exits 1 and names segment:line if so."""
     from bot.control.output import Meter, complain, emit, say
     from bot.review.verify import examine
 
@@ -68,7 +68,7 @@ def replay(
 
 def why(
     strategy: Annotated[
-        str | None, typer.Argument(metavar="[LAYER|condor]", help="L1, L2, L3 or condor.")
+        str | None, typer.Argument(metavar="LAYER|condor", help="L1, L2, L3 or condor.")
     ] = None,
     at: Annotated[str | None, typer.Option(help="Moment to explain (ISO; New York without a zone).")] = None,
     journal: Flagged = None,
