@@ -1,0 +1,137 @@
+"""Contracts, structures and a healthy context for the risk tests."""
+
+import tomllib
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from market.contract import Combo, Contract, Right, SecurityType, call_spread, iron_condor
+from market.quote import Quote
+from risk.context import LiveOrder, ReviewContext
+from risk.exposure import Stake
+from risk.limits import RiskLimits
+from risk.state import RiskState
+
+NOW = datetime(2020, 2, 3, 15, 0, tzinfo=UTC)
+EXPIRY = date(2020, 3, 20)
+
+
+def limits(**changes: float) -> RiskLimits:
+    """The shipped limits."""
+    with (Path(__file__).parents[2] / "config" / "rules.toml").open("rb") as file:
+        return RiskLimits(**{**tomllib.load(file)["risk"], **changes})
+
+
+def option(
+    strike: float, right: Right, trading_class: str = "SPXW", expiry: date = EXPIRY, con_id: int | None = None
+) -> Contract:
+    """A listed option; its id follows from its terms."""
+    symbol = "VIX" if trading_class == "VIX" else "SPX"
+    if con_id is None:
+        con_id = (
+            int(strike * 2) * 10
+            + (right is Right.PUT)
+            + 100_000 * expiry.day
+            + 10_000_000 * (symbol == "VIX")
+        )
+    return Contract(
+        SecurityType.OPTION, symbol, trading_class, expiry, strike, right, multiplier=100, con_id=con_id
+    )
+
+
+def condor(
+    low: float = 3050, put: float = 3100, call: float = 3500, high: float = 3550, expiry: date = EXPIRY
+) -> Combo:
+    """A short iron condor."""
+    puts = (option(strike, Right.PUT, expiry=expiry) for strike in (low, put))
+    calls = (option(strike, Right.CALL, expiry=expiry) for strike in (call, high))
+    return iron_condor(*puts, *calls)
+
+
+def vix_spread(long: float = 25, short: float = 35) -> Combo:
+    """A hedge tranche's combo."""
+    return call_spread(option(long, Right.CALL, "VIX"), option(short, Right.CALL, "VIX"))
+
+
+@dataclass(frozen=True)
+class Trade:
+    """A proposal as risk sees one."""
+
+    combo: Combo
+    quantity: int = 1
+    limit: float = -12.0
+    limit_worst: float = -11.8
+    intent: str = "open"
+    structure_id: str = "new"
+    reserves: bool = False
+    fees_per_unit_usd: float = 5.18
+
+
+def opening(**changes: object) -> Trade:
+    """A condor to open at a credit of about twelve points."""
+    return replace(Trade(condor()), **changes)  # type: ignore[arg-type]  # a test's own choice of fields
+
+
+def hedge(**changes: object) -> Trade:
+    """A hedge to buy at about two points."""
+    trade = Trade(vix_spread(), 1, 2.0, 2.05, reserves=True, structure_id="hedge", fees_per_unit_usd=2.5)
+    return replace(trade, **changes)  # type: ignore[arg-type]  # a test's own choice of fields
+
+
+def closing(**changes: object) -> Trade:
+    """The close of the condor that `healthy(stakes=(held(),))` holds."""
+    trade = Trade(condor().reversed(), 2, 12.0, 12.2, intent="close", structure_id="held")
+    return replace(trade, **changes)  # type: ignore[arg-type]  # a test's own choice of fields
+
+
+def held(quantity: int = 2, price: float = -12.0, combo: Combo | None = None, name: str = "held") -> Stake:
+    """An open structure."""
+    return Stake(condor() if combo is None else combo, quantity, price, name)
+
+
+def live(trade: Trade, **changes: object) -> LiveOrder:
+    """A proposal's order at work."""
+    order = LiveOrder(
+        trade.structure_id,
+        f"ref-{trade.structure_id}",
+        trade.combo,
+        trade.quantity,
+        trade.limit_worst,
+        trade.intent == "open",
+        trade.fees_per_unit_usd,
+    )
+    return replace(order, **changes)  # type: ignore[arg-type]  # a test's own choice of fields
+
+
+def quoted(*combos: Combo, mid: float = 12.0, half: float = 0.1) -> dict[int, Quote]:
+    """Quotes in which the second leg of each combo carries its whole value, with half a spread of `half` in
+    all.
+    """
+    quotes = {}
+    for combo in combos:
+        value = mid if combo.legs[0].contract.symbol == "SPX" else 2.0
+        carrier = 1 if len(combo.legs) == 4 else 0
+        for index, leg in enumerate(combo.legs):
+            centre = 1.0 + (value if index == carrier else 0.0)
+            side = half / len(combo.legs)
+            quotes[leg.contract.con_id] = Quote(round(centre - side, 6), round(centre + side, 6), None, NOW)
+    return quotes
+
+
+def healthy(**changes: object) -> ReviewContext:
+    """A context in which nothing stands in the way."""
+    context = ReviewContext(
+        now=NOW,
+        account="DU1234567",
+        allowed_account="DU1234567",
+        state=RiskState(),
+        order_ref="ref-1",
+        quotes=quoted(condor(), vix_spread()),
+        feeds_alive={"option": NOW, "index": NOW, "future": NOW},
+        nav_usd=1_000_000.0,
+        nav_time=NOW - timedelta(seconds=5),
+        nav_session_open_usd=1_000_000.0,
+        nav_peak_usd=1_010_000.0,
+        init_margin_usd=10_000.0,
+    )
+    return replace(context, **changes)  # type: ignore[arg-type]  # a test's own choice of fields
