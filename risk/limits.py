@@ -27,4 +27,4 @@ class RiskLimits:
     round_trips_per_day_max: int
     collar_ticks: int
     nav_age_max_s: float = 60.0  # an initiation is measured on a net asset value no older than this
-    order_quantity_max: int = 100  # a slip of the finger, not a plan: far above any size the budgets allow
+    order_quantity_max: int = 500  # a slip of the finger, not a plan: far above any size the budgets allow

@@ -44,6 +44,14 @@ class CondorState:
 
 
 @dataclass(frozen=True, slots=True)
+class _Hours:
+    """Which exits may act now."""
+
+    stops: bool
+    targets: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Exit:
     readings: tuple[Reading, ...]
     gates: tuple[Gate, ...]
@@ -70,7 +78,8 @@ def evaluate(
     mine = [structure for structure in structures if structure.strategy == STRATEGY]
     state = _today(state, snapshot.session, mine)
     held = [structure for structure in mine if structure.quantity]
-    exits = [_exit(snapshot, state, structure, rules, working) for structure in held]
+    hours = _hours(snapshot) if held else _Hours(False, False)
+    exits = [_exit(snapshot, state, structure, rules, working, hours) for structure in held]
     breaches = tuple(
         (structure.structure_id, found.breach)
         for structure, found in zip(held, exits, strict=True)
@@ -98,11 +107,9 @@ def evaluate(
 
 def width_of(structure: Structure) -> float:
     """Points between short strike and wing, the wider side."""
-    widths = []
-    for right in (Right.PUT, Right.CALL):
-        strikes = [leg.contract.strike for leg in structure.combo.legs if leg.contract.right is right]
-        widths.append(max(strikes) - min(strikes) if strikes else 0.0)
-    return max(widths)
+    puts = [leg.contract.strike for leg in structure.combo.legs if leg.contract.right is Right.PUT]
+    calls = [leg.contract.strike for leg in structure.combo.legs if leg.contract.right is Right.CALL]
+    return max((max(side) - min(side) for side in (puts, calls) if side), default=0.0)
 
 
 def _today(state: CondorState, session: date, mine: Sequence[Structure]) -> CondorState:
@@ -120,12 +127,20 @@ def _today(state: CondorState, session: date, mine: Sequence[Structure]) -> Cond
     return state
 
 
+def _hours(snapshot: MarketSnapshot) -> _Hours:
+    now = snapshot.time.astimezone(MARKET_TZ)
+    opening, close = regular_hours(snapshot.session)
+    trading = opening <= now < close
+    return _Hours(trading, trading and now.time() >= TARGETS_FROM)
+
+
 def _exit(
     snapshot: MarketSnapshot,
     state: CondorState,
     structure: Structure,
     rules: CondorRules,
     working: AbstractSet[str],
+    hours: _Hours,
 ) -> _Exit:
     """Measure one open condor and propose to close it when one of its three exits is due."""
     name, credit, width = structure.structure_id, -structure.entry_price, width_of(structure)
@@ -136,17 +151,13 @@ def _exit(
     dte = days_to_expiry(snapshot.session, structure.combo.legs[0].contract.expiry or snapshot.session)
     timed = Reading(f"{name}.dte", float(dte), float(rules.exit.exit_dte), "<=", dte <= rules.exit.exit_dte)
     stop, breach = _stop(snapshot, state, name, value, credit, width, rules, reason)
-    now = snapshot.time.astimezone(MARKET_TZ)
-    opening, close = regular_hours(snapshot.session)
-    trading = opening <= now < close
-    targets = trading and now.time() >= TARGETS_FROM
     due = (
         "stop"
-        if stop.fired and trading
+        if stop.fired and hours.stops
         else "profit"
-        if profit.fired and targets
+        if profit.fired and hours.targets
         else "time"
-        if timed.fired and targets
+        if timed.fired and hours.targets
         else ""
     )
     readings = (profit, timed, stop)
