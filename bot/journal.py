@@ -2,7 +2,7 @@
 
 It is the only state there is. A folder of `NNNN-YYYY-MM-DD.jsonl` segments, one record a line:
 `{"seq","time","kind","body","hash"}`. `hash` is SHA-256 over the predecessor's hash and the line without
-it. A `head` file is replaced after each fsync and names the last durable record, so that cutting or editing
+it. A `head` file is rewritten after each fsync and names the last durable record, so that cutting or editing
 the end is found as well; a clean stop writes `Closed{count, head}`. Only one process writes: a lock file
 sees to that. An fsync that fails is fatal: what the disk then holds is unknown, and nothing may be sent on
 the strength of it.
@@ -79,7 +79,7 @@ class Journal:
         self._segment = segment
         self._day = segment_day(segment) if segment is not None else ""
         self._open_path: Path | None = None
-        self._file = -1
+        self._file = self._head_file = -1
         self._failure = ""
 
     @classmethod
@@ -108,7 +108,7 @@ class Journal:
             end = _find_end(folder)
             note = _repair(end)
             if not end.count and read_head(folder) is None:
-                _replace_head(folder, 0, GENESIS)
+                _first_head(folder)
         except OSError as error:
             os.close(lock)
             raise JournalError(f"{folder}: the journal cannot be read ({error.strerror})") from error
@@ -155,9 +155,9 @@ class Journal:
             for path, data in batch.runs:
                 self._write_run(path, data)
             os.fdatasync(self._file)
-            if not os.fstat(self._file).st_nlink:
-                raise FileNotFoundError(0, "its segment was removed while it was being written")
-            _replace_head(self.folder, batch.count, batch.head)
+            self._promise(batch)
+            if not (os.fstat(self._file).st_nlink and os.fstat(self._head_file).st_nlink):
+                raise FileNotFoundError(0, "one of its files was removed while it was being written")
         except OSError as error:
             self._failure = f"{self.folder}: the journal cannot be made durable ({error.strerror})"
             raise JournalError(self._failure) from error
@@ -178,10 +178,10 @@ class Journal:
 
     def release(self) -> None:
         """Let go of the files without a closing record, as a crash would."""
-        for descriptor in (self._file, self._lock):
+        for descriptor in (self._file, self._head_file, self._lock):
             if descriptor >= 0:
                 os.close(descriptor)
-        self._file = self._lock = -1
+        self._file = self._head_file = self._lock = -1
         self._failure = self._failure or f"{self.folder}: the journal is closed"
 
     def _turn(self, day: str) -> None:
@@ -194,6 +194,17 @@ class Journal:
         if self._lines and self._segment is not None:
             self._runs.append((self._segment, b"".join(self._lines)))
             self._lines = []
+
+    def _promise(self, batch: Batch) -> None:
+        """Name the batch's last record in the head file, once it is durable.
+
+        The file is overwritten in one call of less than a sector: a reader or a crash finds the old promise
+        or the new one. A rename would say the same at twice the price, for it makes the next sync write more.
+        It is not synced itself: it only ever names records that already are.
+        """
+        if self._head_file < 0:
+            self._head_file = os.open(self.folder / "head", os.O_WRONLY)
+        os.pwrite(self._head_file, canonical({"count": batch.count, "head": batch.head}), 0)
 
     def _write_run(self, path: Path, data: bytes) -> None:
         if path != self._open_path:
@@ -209,13 +220,10 @@ class Journal:
             view = view[os.write(self._file, view) :]
 
 
-def _replace_head(folder: Path, count: int, head: str) -> None:
-    """Replace the head file in one step.
-
-    It is not synced itself: it only ever names records that already are.
-    """
+def _first_head(folder: Path) -> None:
+    """Make the head file of a new journal, in one step."""
     temporary = folder / "head.new"
-    temporary.write_bytes(canonical({"count": count, "head": head}))
+    temporary.write_bytes(canonical({"count": 0, "head": GENESIS}))
     temporary.replace(folder / "head")
 
 

@@ -206,11 +206,12 @@ def test_a_short_write_before_a_full_disk_leaves_a_journal_that_opens_again(
     assert verify(tmp_path).fault is None
 
 
-def test_a_segment_that_is_removed_under_the_writer_stops_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["0001-2024-03-04.jsonl", "head"])
+def test_a_file_that_is_removed_under_the_writer_stops_it(tmp_path: Path, name: str) -> None:
     journal, _ = Journal.open(tmp_path)
     journal.append(FIRST_DAY, "Alert", body(1))
     journal.commit()
-    (tmp_path / "0001-2024-03-04.jsonl").unlink()
+    (tmp_path / name).unlink()
     journal.append(FIRST_DAY, "Alert", body(2))
     with pytest.raises(JournalError, match="removed"):
         journal.commit()
