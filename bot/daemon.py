@@ -9,8 +9,7 @@ the committer differ.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -19,7 +18,6 @@ from bot import schedule
 from bot.codec import canonical
 from bot.commit import Committer
 from bot.engine.decide import may_evaluate
-from bot.engine.decision import Decision
 from bot.engine.state import EngineState
 from bot.engine.step import step
 from bot.errors import BrokerError, CrashLoopError, FeedError, NotPaperAccountError
@@ -44,7 +42,7 @@ from bot.events import (
     TimedEvent,
 )
 from bot.opening import OpenJournal
-from bot.port import BrokerPort, Clock, SlowFeeds
+from bot.port import BrokerPort, Clock, Observers, SlowFeeds
 from market import sessions
 from market.contract import Contract
 
@@ -53,30 +51,16 @@ CRASH_LOOP_WINDOW = timedelta(minutes=10)
 ACCOUNT_INTERVAL = timedelta(seconds=30)
 # While quotes flow they prove the link; a heartbeat is asked for after this much silence, in and out of hours.
 SILENCE_MAX = timedelta(seconds=10)
+JOB_RETRY = timedelta(seconds=10)
 IDLE_SILENCE_MAX = timedelta(seconds=40)
 CHECKPOINT_INTERVAL = timedelta(minutes=10)
 STOP_DEADLINE = timedelta(seconds=8)
 RECONNECT_FIRST_S, RECONNECT_MAX_S = 1.0, 60.0
 WARM_UP_SESSIONS = 300
-# A snapshot is taken this long after its instant, so that ticks of that instant have arrived.
-SETTLE = timedelta(milliseconds=50)
 FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
 
 
 _WIRE = (PlaceOrder, ReplaceOrder, CancelOrder)
-
-
-@dataclass(frozen=True, slots=True)
-class Observers:
-    """Who is told what happens: each decision as it is made, and each alert."""
-
-    decision: Callable[[datetime, Decision], None]
-    alert: Callable[[datetime, Alert], None]
-    status: Callable[[str], None]
-
-
-async def at_once() -> None:
-    """A clock that needs no setting after a connection."""
 
 
 class Daemon:
@@ -94,7 +78,6 @@ class Daemon:
         feeds: SlowFeeds,
         commit: Committer,
         observers: Observers,
-        synchronise: Callable[[], Awaitable[None]] = at_once,
         commit_interval: timedelta = timedelta(seconds=1),
         idle_silence: timedelta = IDLE_SILENCE_MAX,
     ) -> None:
@@ -108,7 +91,6 @@ class Daemon:
         self._feeds = feeds
         self._commit = commit
         self._observers = observers
-        self._synchronise = synchronise
         self._interval = timedelta(seconds=opened.evaluation_interval_s)
         self._waiting: deque[Event] = deque()
         self._wake = asyncio.Event()
@@ -126,6 +108,11 @@ class Daemon:
         self._warm = False
         broker.sink = self.post
 
+    @property
+    def last_time(self) -> datetime:
+        """The time of the last record, or the present before the first."""
+        return self._now()
+
     def post(self, event: Event) -> None:
         """Hand an event in; it is taken in the order of arrival."""
         self._waiting.append(event)
@@ -142,7 +129,7 @@ class Daemon:
         Raises NotPaperAccountError, BrokerUnreachableError (when the very first connection fails),
         CrashLoopError, JournalError.
         """
-        connected = await self._connect()  # the account is judged before anything else
+        connected = await self._broker.connect()  # the account is judged before anything else
         recent = [s for s in self.state.starts if self._now() - s < CRASH_LOOP_WINDOW]
         if len(recent) >= STARTS_MAX:
             await self._broker.disconnect()
@@ -159,7 +146,7 @@ class Daemon:
             await self._trade(until)
             await self._wind_down()
         await self._broker.disconnect()
-        await self._checkpoint(self._now())
+        await self._checkpoint()
 
     async def _trade(self, until: datetime | None) -> None:
         while not self._stop_reason:
@@ -170,7 +157,13 @@ class Daemon:
             now = self._now()
             if until is not None and now >= until:
                 return
-            await self._run_due_jobs(now)
+            try:
+                await self._run_due_jobs(now)
+            except NotPaperAccountError:
+                raise
+            except BrokerError as error:
+                await self._take(RequestFailed(str(error)))
+                self._job_at = now + JOB_RETRY
             if now >= self._evaluation_at:
                 await self._evaluate(now)
             await self._housekeep(now)
@@ -192,7 +185,7 @@ class Daemon:
 
     async def _evaluate(self, now: datetime) -> None:
         """Take the latest quotes as one snapshot; ask for the account's figures from time to time."""
-        self._evaluation_at = next_evaluation(now, self._interval)
+        self._evaluation_at = schedule.next_evaluation(now, self._interval)
         if self._account_at is None or now - self._account_at >= ACCOUNT_INTERVAL:
             await self._take_account(now)
         await self._take_quotes(now)
@@ -211,7 +204,7 @@ class Daemon:
             event = self._waiting.popleft()
             await self._take(event)
             if isinstance(event, Connected):  # the link behind the gateway came back by itself
-                await self._take(await self._broker.reconcile())
+                self._start(self._broker.reconcile())
         if self.state.look_due and may_evaluate(self.state, self._now()):
             await self._take_quotes(self._now())
 
@@ -272,21 +265,16 @@ class Daemon:
             day = now.astimezone(sessions.MARKET_TZ).date()
             self._jobs_done_to = datetime.combine(day, datetime.min.time(), sessions.MARKET_TZ)
             self._job_at = now
-        self._evaluation_at = next_evaluation(now, self._interval)
+        self._evaluation_at = schedule.next_evaluation(now, self._interval)
         self._heartbeat_at = now + SILENCE_MAX
-        self._observers.status("ready")
-
-    async def _connect(self) -> Connected:
-        connected = await self._broker.connect()
-        await self._synchronise()
-        return connected
+        self._observers.status(now, "ready")
 
     async def _reconnect(self) -> None:
         """Try again, ever more slowly, until the gateway answers or a stop is asked for."""
         wait_s = RECONNECT_FIRST_S
         while not self._stop_reason:
             try:
-                await self._establish(await self._connect())
+                await self._establish(await self._broker.connect())
                 return
             except NotPaperAccountError:
                 raise
@@ -389,13 +377,14 @@ class Daemon:
             return
         if self._checkpoint_at is None or now - self._checkpoint_at >= CHECKPOINT_INTERVAL:
             self._checkpoint_at = now
-            await self._checkpoint(now)
+            await self._checkpoint()
         elif self._committed_at is None or now - self._committed_at >= self._commit_interval:
             await self._durable(now)
 
-    async def _checkpoint(self, now: datetime) -> None:
+    async def _checkpoint(self) -> None:
         data = canonical(self.state)
         digest = sha256(data).hexdigest()
+        now = self._now()
         self._journal.append(now, "Checkpointed", {"sha256": digest})
         seq, head = self._journal.count, self._journal.head
         await self._durable(now)
@@ -420,17 +409,3 @@ def _known_contracts(state: EngineState) -> list[Contract]:
     held = [leg.contract for structure in state.structures.values() for leg in structure.combo.legs]
     listed = [contract for listing in state.listings.values() for contract in listing.contracts]
     return [*state.contracts.values(), *listed, *held]
-
-
-def next_evaluation(now: datetime, interval: timedelta) -> datetime:
-    """The next instant of the evaluation grid: a session's open plus whole intervals, plus the settling
-    time."""
-    day = sessions.session_on_or_after(now.astimezone(sessions.MARKET_TZ).date())
-    while True:
-        opens = sessions.regular_hours(day)[0].astimezone(UTC)
-        closes = sessions.option_close(day).astimezone(UTC)
-        count = max((now - SETTLE - opens) // interval + 1, 0)
-        candidate: datetime = opens + count * interval + SETTLE
-        if candidate <= closes + SETTLE:
-            return candidate
-        day = sessions.next_session(day)

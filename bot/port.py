@@ -4,11 +4,14 @@ The live client, the embedded gateway in virtual time and nothing else stand beh
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
+from bot.engine.decision import Decision
 from bot.events import (
     AccountTaken,
+    Alert,
     CancelOrder,
     Connected,
     ContractsNamed,
@@ -106,3 +109,12 @@ class SlowFeeds(Protocol):
 
     async def update(self, last_session: date) -> Sequence[ObservationsKnown]:
         """The rows published since the warm-up or the last update."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Who is told what happens: each decision as it is made, and each alert."""
+
+    decision: Callable[[datetime, Decision], None]
+    alert: Callable[[datetime, Alert], None]
+    status: Callable[[datetime, str], None]

@@ -177,8 +177,13 @@ def _observed(source: str, series: str, rows: Iterable[tuple[int, date, str]]) -
         value = round_price(_number(source, line, cell))
         if value == 0.0 and series == DISTRIBUTION:
             continue
-        observations.append(Observation(known_at(series, day), day, value, source=source))
+        observations.append(Observation(known_at(series, day), day, value, source=_page(source)))
     return tuple(observations)
+
+
+def _page(source: str) -> str:
+    """The last part of an address or path: a record says which page, not which machine or folder."""
+    return source.partition("?")[0].rstrip("/").rpartition("/")[2]
 
 
 def _header(text: str, source: str) -> list[str]:

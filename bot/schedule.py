@@ -29,6 +29,9 @@ from market.sessions import (
 )
 
 _SETTLEMENT_FINAL = time(9, 10)
+# A snapshot is taken this long after its instant, so that ticks of that instant have arrived.
+JOB_RETRY = timedelta(seconds=10)
+SETTLE = timedelta(milliseconds=50)
 _REVIEW_AFTER_CLOSE = timedelta(minutes=5)  # 16:20, half days 13:20
 _END_AFTER_CLOSE = timedelta(minutes=45)  # 17:00, half days 14:00
 _PROVISIONAL_GRACE = timedelta(minutes=5)
@@ -131,3 +134,17 @@ def _aware(time_: datetime) -> datetime:
     if time_.tzinfo is None:
         raise ValueError(f"{time_} needs a time zone")
     return time_.astimezone(UTC)
+
+
+def next_evaluation(now: datetime, interval: timedelta) -> datetime:
+    """The next instant of the evaluation grid: a session's open plus whole intervals, plus the settling
+    time."""
+    day = session_on_or_after(now.astimezone(MARKET_TZ).date())
+    while True:
+        opens = regular_hours(day)[0].astimezone(UTC)
+        closes = option_close(day).astimezone(UTC)
+        count = max((now - SETTLE - opens) // interval + 1, 0)
+        candidate: datetime = opens + count * interval + SETTLE
+        if candidate <= closes + SETTLE:
+            return candidate
+        day = next_session(day)

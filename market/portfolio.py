@@ -5,17 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from market.order import Fill, execution_base, execution_revision
-from market.rounding import round_price
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Contracts held (negative: short) and the cash paid for them in points x contracts, without
-    commission."""
+    """Contracts held of one instrument; negative when short."""
 
     con_id: int
     quantity: int
-    cost: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +71,10 @@ class Portfolio:
 
     def positions(self) -> dict[int, Position]:
         """Net position of each contract, flat ones left out, by ascending contract id."""
-        held = dict(self.carried)
+        counts = {con_id: position.quantity for con_id, position in self.carried.items()}
         for fill in self.fills.values():
-            before = held.get(fill.con_id, Position(fill.con_id, 0, 0.0))
-            cost = round_price(before.cost + fill.quantity * fill.price)
-            held[fill.con_id] = Position(fill.con_id, before.quantity + fill.quantity, cost)
-        return {con_id: held[con_id] for con_id in sorted(held) if held[con_id].quantity}
+            counts[fill.con_id] = counts.get(fill.con_id, 0) + fill.quantity
+        return {con_id: Position(con_id, counts[con_id]) for con_id in sorted(counts) if counts[con_id]}
 
 
 def fold(fills: Iterable[Fill]) -> Portfolio:

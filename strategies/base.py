@@ -146,13 +146,16 @@ class Structure:
         return round_price(-(self.closed_cost + self.entry_price * closed) * self.combo.multiplier)
 
     def _units(self, filled: tuple[tuple[int, int], ...], direction: int) -> int:
+        if not filled:
+            return 0
         counts = dict(filled)
-        return min(
-            counts.get(leg.contract.con_id, 0) * direction // leg.signed_ratio
-            if counts.get(leg.contract.con_id, 0) * direction * leg.signed_ratio > 0
-            else 0
-            for leg in self.combo.legs
-        )
+        fewest = -1
+        for leg in self.combo.legs:
+            ratio = direction * leg.signed_ratio
+            count = counts.get(leg.contract.con_id, 0)
+            units = count // ratio if count * ratio > 0 else 0
+            fewest = units if fewest < 0 else min(fewest, units)
+        return fewest
 
 
 @dataclass(frozen=True, slots=True)

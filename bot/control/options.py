@@ -14,7 +14,7 @@ class DemoOptions:
     """
 
     seed: int = 7
-    days: int = 3
+    days: int = 4
     history: Path | None = None
     first: date | None = None
     last: date | None = None

@@ -12,10 +12,11 @@ from pathlib import Path
 from bot.broker.adapter import IbBroker
 from bot.clock import VirtualClock
 from bot.commit import commit_inline
-from bot.daemon import Daemon, Observers
+from bot.daemon import Daemon
 from bot.engine.state import EngineState
 from bot.feeds import PublishedFeeds, answered_by
 from bot.opening import open_journal, opening_record
+from bot.port import Observers
 from config.rules import Rules
 from simulator.exchange import Exchange
 from simulator.gateway import Gateway

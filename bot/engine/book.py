@@ -32,6 +32,9 @@ def report_order(state: EngineState, report: OrderReported, time: datetime) -> E
         return state
     order = line.order
     perm_id = report.perm_id or order.perm_id
+    if order.perm_id and perm_id != order.perm_id:
+        detail = f"{order.order_ref} lives twice at the broker: {order.perm_id} and {perm_id}"
+        return replace(state, risk=state.risk.with_cause(Cause.MISMATCH, detail))
     if report.status == order.status or not may_become(order.status, report.status):
         moved = replace(order, perm_id=perm_id)
     else:

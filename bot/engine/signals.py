@@ -19,8 +19,8 @@ from market.contract import Contract, SecurityType
 from market.rounding import round_price
 from market.sessions import front_vx_pair, next_session, previous_session
 from strategies import vix_hedge
-from strategies.hedge_entry import STRATEGY
 from strategies.base import Reading
+from strategies.hedge_entry import STRATEGY
 from strategies.triggers import NearTermState, near_term
 
 NET_ADVANCES = "nyse_net_advances"

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from strategies.iron_condor import CondorState
-from strategies.vix_hedge import HedgeState
-
 from bot.engine.decision import Decision
 from bot.engine.parameters import Parameters
 from bot.events import AccountTaken, Command, Feed, Job, Opened
@@ -19,7 +16,9 @@ from market.portfolio import Portfolio
 from market.quote import Quote
 from risk.state import RiskState
 from strategies.base import Intent, Structure
+from strategies.iron_condor import CondorState
 from strategies.triggers import NearTermState
+from strategies.vix_hedge import HedgeState
 
 
 @dataclass(frozen=True, slots=True)

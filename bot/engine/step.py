@@ -128,7 +128,12 @@ def _options_listed(state: EngineState, event: OptionsListed, _time: datetime) -
     key = listing_key(event.trading_class, event.expiry)
     listing = Listing(event.trading_class, event.expiry, contracts)
     requested = tuple(name for name in state.requested_listings if name != key)
-    state = replace(state, listings={**state.listings, key: listing}, requested_listings=requested)
+    state = replace(
+        state,
+        listings={**state.listings, key: listing},
+        requested_listings=requested,
+        look_due=True,
+    )
     return Step(state)
 
 

@@ -61,7 +61,7 @@ def test_a_correction_replaces_what_it_corrects_and_a_late_original_does_not_com
     portfolio = fold(
         [fill("a.01", quantity=5), fill("a.02", quantity=3, price=4.0), fill("a.01", quantity=5)]
     )
-    assert portfolio.positions() == {1: Position(1, 3, 12.0)}
+    assert portfolio.positions() == {1: Position(1, 3)}
     assert portfolio.knows("a.01")
     assert not portfolio.knows("a.03")
 

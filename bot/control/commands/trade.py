@@ -13,7 +13,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 
 def demo(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated market.")] = 7,
-    days: Annotated[int, typer.Option(min=1, help="Simulated sessions to trade.")] = 3,
+    days: Annotated[int, typer.Option(min=1, help="Simulated sessions to trade.")] = 4,
     history: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="Trade real history from this folder.")
     ] = None,
@@ -78,11 +78,27 @@ def gateway(
     state: Annotated[Path | None, typer.Option(help="Folder in which the account lives on.")] = None,
     at: Annotated[str | None, typer.Option(help="Market time to open at (ISO, New York), or `now`.")] = None,
     account: Annotated[str, typer.Option(help="The account it announces.")] = "DU0000000",
+    pages_port: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65535, help="Port of the pages that stand in for public ones; 0: a free one."
+        ),
+    ] = 0,
+    until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop when standard input ends.")] = False,
 ) -> None:
     """Serve a paper account in a box over the broker's protocol, on loopback only."""
     from bot.control.gateway import run_gateway
 
-    run_gateway(port=port, seed=seed, history=history, state=state, at=at, account=account)
+    run_gateway(
+        port=port,
+        seed=seed,
+        history=history,
+        state=state,
+        at=at,
+        account=account,
+        pages=pages_port,
+        until_eof=until_eof,
+    )
 
 
 def _day(flag: str, text: str | None) -> date | None:

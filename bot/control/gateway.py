@@ -1,0 +1,190 @@
+"""`alvh gateway`: the embedded paper account as a server of its own, in real time.
+
+Its market has a time of its own: it opens in session whatever the wall clock says, and from then on runs beside it. The distance
+between the two is kept with the account, so that a restart finds market time where it would be by now.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import orjson
+
+from bot.clock import WallClock
+from config.errors import AlvhError
+from market.sessions import (
+    MARKET_TZ,
+    is_session,
+    next_session,
+    option_close,
+    regular_hours,
+    session_on_or_after,
+)
+from simulator.exchange import Exchange
+from simulator.gateway import Gateway
+from simulator.historical import HistoricalMarket
+from simulator.http_pages import PageServer
+from simulator.model import Market
+from simulator.server import GatewayServer
+from simulator.stochastic import StochasticMarket
+from simulator.store import StateError, Store
+
+#: The session in which the market in the box opens when nothing else is asked for, and how long after the open.
+FIRST_SESSION = date(2026, 3, 2)
+AFTER_OPEN = timedelta(minutes=30)
+BEFORE_CLOSE = timedelta(minutes=30)
+SAVE_INTERVAL_S = 1.0
+HISTORY_STEP_S = 1.0
+
+
+class GatewayError(AlvhError):
+    """The embedded gateway cannot be started as asked."""
+
+    exit_code = 78
+
+
+def run_gateway(
+    *,
+    port: int,
+    seed: int,
+    history: Path | None,
+    state: Path | None,
+    at: str | None,
+    account: str,
+    pages: int = 0,
+    until_eof: bool = False,
+) -> None:
+    """Serve until stopped by SIGTERM or SIGINT. Raises GatewayError."""
+    asyncio.run(serve(port, seed, history, state, at, account, pages, until_eof, _announce))
+
+
+async def serve(
+    port: int,
+    seed: int,
+    history: Path | None,
+    state: Path | None,
+    at: str | None,
+    account: str,
+    pages: int,
+    until_eof: bool,
+    announce: Callable[[dict[str, object]], None],
+) -> None:
+    """Open the market, listen, and step it with the wall clock until a signal comes."""
+    wall = WallClock()
+    start = _opening(at, history, wall.now())
+    market = _market(seed, history, start)
+    store = _store(state)
+    try:
+        exchange = Exchange(market, account, store=store)
+    except StateError as error:
+        raise GatewayError(str(error)) from error
+    exchange.clock_offset_s = _offset_s(exchange, start, wall.now())
+    exchange.checkpoint()
+
+    def now() -> datetime:
+        return wall.now() + timedelta(seconds=exchange.clock_offset_s)
+
+    gateway = Gateway(exchange, now)
+    server, page_server = GatewayServer(gateway, port), PageServer(market, pages)
+    gateway.step()
+    try:
+        await page_server.start()
+        await server.start()
+    except OSError as error:
+        raise GatewayError(f"port {port}: {error.strerror}; choose another with --port") from error
+    announce(
+        {
+            "port": server.port,
+            "pages_port": page_server.port,
+            "account": account,
+            "market_time": now().astimezone(MARKET_TZ).isoformat(timespec="seconds"),
+        }
+    )
+    await _until_stopped(exchange, until_eof)
+    await server.stop()
+    await page_server.stop()
+    exchange.checkpoint()
+    if store is not None:
+        store.close()
+
+
+def _announce(facts: dict[str, object]) -> None:
+    """One JSON line once the gateway can be connected to."""
+    sys.stdout.buffer.write(orjson.dumps(facts) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+async def _until_stopped(exchange: Exchange, until_eof: bool) -> None:
+    """Wait for SIGTERM, SIGINT or, where asked to, the end of standard input: then whoever started this is gone.
+
+    Saves now and then, so that market time moves on over a crash.
+    """
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    if until_eof:
+        loop.add_reader(sys.stdin.fileno(), stopped.set)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    while not stopped.is_set():
+        try:
+            async with asyncio.timeout(SAVE_INTERVAL_S):
+                await stopped.wait()
+        except TimeoutError:
+            exchange.checkpoint()
+
+
+def _store(state: Path | None) -> Store | None:
+    if state is None:
+        return None
+    try:
+        return Store(state)
+    except StateError as error:
+        raise GatewayError(str(error)) from error
+
+
+def _offset_s(exchange: Exchange, start: datetime, wall: datetime) -> float:
+    """Market time less wall time: as kept, moved forward into the next session if it is out of hours by now."""
+    kept = exchange.clock_offset_s
+    if not kept:
+        return (start - wall).total_seconds()
+    by_now = max(wall + timedelta(seconds=kept), exchange.market.now)
+    return (_into_session(by_now) - wall).total_seconds()
+
+
+def _into_session(time: datetime) -> datetime:
+    """The time itself while a session has some life left, else half an hour into the next one."""
+    day = time.astimezone(MARKET_TZ).date()
+    if is_session(day):
+        opens, closes = regular_hours(day)[0], option_close(day)
+        if opens <= time <= closes - BEFORE_CLOSE:
+            return time
+        if time < opens:
+            return (opens + AFTER_OPEN).astimezone(UTC)
+    following = next_session(day)
+    return (regular_hours(following)[0] + AFTER_OPEN).astimezone(UTC)
+
+
+def _opening(at: str | None, history: Path | None, wall: datetime) -> datetime:
+    """The market time to open at."""
+    if at == "now":
+        return wall
+    if at is not None:
+        try:
+            time = datetime.fromisoformat(at)
+        except ValueError as error:
+            raise GatewayError(f"--at takes a time like 2026-03-02T10:00 or `now`, not {at!r}") from error
+        return (time if time.tzinfo is not None else time.replace(tzinfo=MARKET_TZ)).astimezone(UTC)
+    first = FIRST_SESSION if history is None else date(2020, 2, 3)
+    return (regular_hours(session_on_or_after(first))[0] + AFTER_OPEN).astimezone(UTC)
+
+
+def _market(seed: int, history: Path | None, start: datetime) -> Market:
+    if history is None:
+        return StochasticMarket(seed, start, 1.0, "random")
+    try:
+        return HistoricalMarket(history, start, date(2023, 12, 29), HISTORY_STEP_S)
+    except (ValueError, OSError) as error:
+        raise GatewayError(f"--history {history}: {error}") from error
