@@ -7,7 +7,8 @@ traceback.
 """
 
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -54,13 +55,31 @@ def main() -> None:
     try:
         app(prog_name="alvh")
     except AlvhError as error:
-        from bot.control.output import complain, emit
+        _end(error)
+    except ExceptionGroup as group:
+        # Tasks that run side by side fail as a group; the sternest expected failure speaks for it.
+        expected, unexpected = group.split(AlvhError)
+        if expected is None or unexpected is not None:
+            raise
+        _end(max(_leaves(expected), key=lambda error: error.exit_code))
 
-        for line in str(error).splitlines() or [type(error).__name__]:
-            complain(line)
-        if "--json" in sys.argv[1:]:
-            emit({"error": type(error).__name__, "text": str(error), "exit_code": error.exit_code})
-        sys.exit(error.exit_code)
+
+def _end(error: AlvhError) -> NoReturn:
+    from bot.control.output import complain, emit
+
+    for line in str(error).splitlines() or [type(error).__name__]:
+        complain(line)
+    if "--json" in sys.argv[1:]:
+        emit({"error": type(error).__name__, "text": str(error), "exit_code": error.exit_code})
+    sys.exit(error.exit_code)
+
+
+def _leaves(group: ExceptionGroup[AlvhError]) -> Iterator[AlvhError]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 if __name__ == "__main__":

@@ -279,6 +279,31 @@ def test_an_expected_failure_is_one_line_and_its_own_exit_code(
     assert (ended.code, ended.out, ended.err) == (code, "", f"alvh: {error}\n")
 
 
+def test_failures_of_tasks_side_by_side_end_with_the_sternest_exit_code(
+    alvh: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = NotPaperAccountError("U1: not a paper account: log in to another")
+    both = ExceptionGroup("tasks", [BrokerUnreachableError("gone"), ExceptionGroup("inner", [wrong])])
+
+    def refuse(loaded: Any, rules_path: Path) -> None:
+        raise both
+
+    stand_in(monkeypatch, "run", run_daemon=refuse)
+    ended = alvh("run")
+    assert (ended.code, ended.err) == (77, f"alvh: {wrong}\n")
+
+
+def test_a_fault_beside_an_expected_failure_is_not_hidden(
+    alvh: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(loaded: Any, rules_path: Path) -> None:
+        raise ExceptionGroup("tasks", [BrokerUnreachableError("gone"), ZeroDivisionError("a bug")])
+
+    stand_in(monkeypatch, "run", run_daemon=broken)
+    with pytest.raises(ExceptionGroup):
+        alvh("run")
+
+
 def test_a_fault_in_the_program_is_not_hidden(alvh: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(loaded: Any, rules_path: Path) -> None:
         raise ZeroDivisionError("a bug")
