@@ -31,7 +31,7 @@ ACCOUNT = "DU0000000"
 FIRST_SESSION = date(2026, 3, 2)
 BEFORE_OPEN = timedelta(minutes=40)
 AFTER_CLOSE = timedelta(minutes=50)
-REAL_TIME_S = 10.0
+REAL_TIME_S = 12.0
 DEMO_FOLDER = Path("journal")
 _TOLD = frozenset({Verb.OPEN, Verb.CLOSE, Verb.CANCEL, Verb.DENY, Verb.FIRE, Verb.STATE, Verb.BOOK})
 
@@ -154,7 +154,7 @@ def _show_real_time(seed: int, rules: Rules) -> None:
         "[bold]1. Real time[/bold]: the embedded paper gateway as a process, the daemon over loopback TCP"
     )
     with TemporaryDirectory(prefix="alvh-demo-") as place:
-        gateway = EmbeddedGateway(0, seed, Path(place) / "gateway", ACCOUNT)
+        gateway = EmbeddedGateway(0, seed, Path(place) / "gateway", ACCOUNT, scenario="calm")
         with gateway:
             say([f"   gateway: 127.0.0.1:{gateway.port}, account {ACCOUNT} (PAPER)"])
             flags: dict[str, object] = {

@@ -37,6 +37,7 @@ FIRST_SESSION = date(2026, 3, 2)
 AFTER_OPEN = timedelta(minutes=30)
 BEFORE_CLOSE = timedelta(minutes=30)
 SAVE_INTERVAL_S = 1.0
+SCENARIO = "random"
 HISTORY_STEP_S = 1.0
 
 
@@ -56,9 +57,10 @@ def run_gateway(
     account: str,
     pages: int = 0,
     until_eof: bool = False,
+    scenario: str = SCENARIO,
 ) -> None:
     """Serve until stopped by SIGTERM or SIGINT. Raises GatewayError."""
-    asyncio.run(serve(port, seed, history, state, at, account, pages, until_eof, _announce))
+    asyncio.run(serve(port, seed, history, state, at, account, pages, until_eof, scenario, _announce))
 
 
 async def serve(
@@ -70,12 +72,13 @@ async def serve(
     account: str,
     pages: int,
     until_eof: bool,
+    scenario: str,
     announce: Callable[[dict[str, object]], None],
 ) -> None:
     """Open the market, listen, and step it with the wall clock until a signal comes."""
     wall = WallClock()
     start = _opening(at, history, wall.now())
-    market = _market(seed, history, start)
+    market = _market(seed, history, start, scenario)
     store = _store(state)
     try:
         exchange = Exchange(market, account, store=store)
@@ -181,9 +184,12 @@ def _opening(at: str | None, history: Path | None, wall: datetime) -> datetime:
     return (regular_hours(session_on_or_after(first))[0] + AFTER_OPEN).astimezone(UTC)
 
 
-def _market(seed: int, history: Path | None, start: datetime) -> Market:
+def _market(seed: int, history: Path | None, start: datetime, scenario: str) -> Market:
     if history is None:
-        return StochasticMarket(seed, start, 1.0, "random")
+        try:
+            return StochasticMarket(seed, start, 1.0, scenario)
+        except ValueError as error:
+            raise GatewayError(f"--seed {seed} --scenario {scenario}: {error}") from error
     try:
         return HistoricalMarket(history, start, date(2023, 12, 29), HISTORY_STEP_S)
     except (ValueError, OSError) as error:

@@ -21,6 +21,7 @@ import orjson
 from bot.broker.adapter import IbBroker
 from bot.clock import BrokerClock, WallClock
 from bot.commit import WriterThread
+from bot.control.gateway import SCENARIO
 from bot.daemon import Daemon
 from bot.errors import BrokerUnreachableError
 from bot.feeds import PublishedFeeds, over_http
@@ -146,11 +147,20 @@ class EmbeddedGateway:
     state: Path | None
     account: str
     pages_port: int = 0
+    scenario: str = SCENARIO
     process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "bot.control.cli", "gateway", "--port", str(self.port)]
-        command += ["--seed", str(self.seed), "--account", self.account, "--until-eof"]
+        command += [
+            "--seed",
+            str(self.seed),
+            "--account",
+            self.account,
+            "--until-eof",
+            "--scenario",
+            self.scenario,
+        ]
         if self.state is not None:
             command += ["--state", str(self.state)]
         # Its own process group: Ctrl-C at the terminal stops the daemon first, and the daemon then stops it.

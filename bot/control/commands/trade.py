@@ -84,6 +84,12 @@ def gateway(
             min=0, max=65535, help="Port of the pages that stand in for public ones; 0: a free one."
         ),
     ] = 0,
+    scenario: Annotated[
+        str,
+        typer.Option(
+            help="How the simulated market goes: calm, shock (selling from the 2nd session), random."
+        ),
+    ] = "random",
     until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop when standard input ends.")] = False,
 ) -> None:
     """Serve a paper account in a box over the broker's protocol, on loopback only."""
@@ -98,6 +104,7 @@ def gateway(
         account=account,
         pages=pages_port,
         until_eof=until_eof,
+        scenario=scenario,
     )
 
 
