@@ -220,7 +220,8 @@ def _job_due(state: EngineState, event: JobDue, time: datetime) -> Step:
         return signals.review_session(state, event.session, time)
     if event.job is Job.SESSION_OPEN:
         risk = state.risk.without(Cause.LOSS)
-        return Step(replace(state, session_nav_usd=None, risk=risk, listings=_live_listings(state)))
+        nav_usd = state.account.nav_usd if state.account is not None else None
+        return Step(replace(state, session_nav_usd=nav_usd, risk=risk, listings=_live_listings(state)))
     return Step(book.tidy(state, time))
 
 
