@@ -1,5 +1,4 @@
-"""The imperative shell: feeds the engine with events, makes its output durable, and only then lets it
-reach the world.
+"""The imperative shell: events in, the engine's output made durable, and only then into the world.
 
 One loop, one order of things for every event: journal the event, step the engine, journal decisions and
 commands, commit before a byte leaves when something does, log, execute. The same daemon runs against a
@@ -10,7 +9,7 @@ the committer differ.
 import asyncio
 from collections import deque
 from collections.abc import Coroutine
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -20,7 +19,7 @@ from bot.commit import Committer
 from bot.engine.decide import may_evaluate
 from bot.engine.state import EngineState
 from bot.engine.step import step
-from bot.errors import BrokerError, CrashLoopError, FeedError, NotPaperAccountError
+from bot.errors import BrokerError, CrashLoopError, NotPaperAccountError
 from bot.events import (
     Alert,
     CancelOrder,
@@ -28,8 +27,6 @@ from bot.events import (
     Connected,
     Disconnected,
     Event,
-    Job,
-    JobDue,
     ListOptions,
     Opened,
     PlaceOrder,
@@ -41,24 +38,20 @@ from bot.events import (
     StreamLines,
     TimedEvent,
 )
+from bot.jobs import FAR_FUTURE, SessionJobs
 from bot.opening import OpenJournal
 from bot.port import BrokerPort, Clock, Observers, SlowFeeds
-from market import sessions
 from market.contract import Contract
 
 STARTS_MAX = 3
 CRASH_LOOP_WINDOW = timedelta(minutes=10)
 ACCOUNT_INTERVAL = timedelta(seconds=30)
-# While quotes flow they prove the link; a heartbeat is asked for after this much silence, in and out of hours.
+# While quotes flow they prove the link; a heartbeat is asked for after this much silence.
 SILENCE_MAX = timedelta(seconds=10)
-JOB_RETRY = timedelta(seconds=10)
-IDLE_SILENCE_MAX = timedelta(seconds=40)
+IDLE_SILENCE_MAX = timedelta(seconds=40)  # out of hours
 CHECKPOINT_INTERVAL = timedelta(minutes=10)
 STOP_DEADLINE = timedelta(seconds=8)
 RECONNECT_FIRST_S, RECONNECT_MAX_S = 1.0, 60.0
-WARM_UP_SESSIONS = 300
-FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
-
 
 _WIRE = (PlaceOrder, ReplaceOrder, CancelOrder)
 
@@ -88,7 +81,6 @@ class Daemon:
         self._repaired = journal.repaired
         self._broker = broker
         self._clock = clock
-        self._feeds = feeds
         self._commit = commit
         self._observers = observers
         self._interval = timedelta(seconds=opened.evaluation_interval_s)
@@ -97,15 +89,21 @@ class Daemon:
         self._group: asyncio.TaskGroup | None = None
         self._stop_reason = ""
         self._last_time = journal.state.time
-        self._jobs_done_to: datetime | None = None
         self._account_at: datetime | None = None
         self._checkpoint_at: datetime | None = None
         self._committed_at: datetime | None = None
-        self._evaluation_at = self._job_at = self._heartbeat_at = FAR_FUTURE
+        self._evaluation_at = self._heartbeat_at = FAR_FUTURE
         self._commit_interval = commit_interval
         self._idle_silence = idle_silence
         self._durable_count = 0
-        self._warm = False
+        self._jobs = SessionJobs(
+            broker,
+            feeds,
+            self._take,
+            self._start,
+            self.post,
+            alert=lambda alert: observers.alert(self._now(), alert),
+        )
         broker.sink = self.post
 
     @property
@@ -158,12 +156,12 @@ class Daemon:
             if until is not None and now >= until:
                 return
             try:
-                await self._run_due_jobs(now)
+                await self._jobs.run(now, lambda: self.state.jobs_done)
             except NotPaperAccountError:
                 raise
             except BrokerError as error:
                 await self._take(RequestFailed(str(error)))
-                self._job_at = now + JOB_RETRY
+                self._jobs.retry_after(now)
             if now >= self._evaluation_at:
                 await self._evaluate(now)
             await self._housekeep(now)
@@ -174,7 +172,7 @@ class Daemon:
         if self._waiting or self._stop_reason:
             return
         self._wake.clear()
-        targets = (self._evaluation_at, self._job_at, self._heartbeat_at, until)
+        targets = (self._evaluation_at, self._jobs.due_at, self._heartbeat_at, until)
         timer = asyncio.ensure_future(self._clock.sleep_until(min(t for t in targets if t is not None)))
         waker = asyncio.ensure_future(self._wake.wait())
         try:
@@ -214,42 +212,6 @@ class Daemon:
             self._account_at = now
             await self._take(account)
 
-    async def _run_due_jobs(self, now: datetime) -> None:
-        if now < self._job_at or self._jobs_done_to is None:
-            return
-        for _, job, session in schedule.due(self._jobs_done_to, now):
-            if self.state.jobs_done.get(job) == session:
-                continue  # done before a restart
-            if job is Job.SETTLEMENT_FINAL:
-                self._start(self._settle(session))
-                continue
-            if job is Job.SESSION_OPEN:
-                await self._take(await self._broker.name_contracts())
-            if job in (Job.SESSION_OPEN, Job.SESSION_END):
-                await self._take(await self._broker.reconcile())
-            await self._take(JobDue(job, session))
-        self._jobs_done_to = now
-        self._job_at = schedule.next_due(now)
-
-    async def _settle(self, session: date) -> Event:
-        """Fetch what was published, beside the loop: pages may be slow. The job is due when they have answered.
-
-        A feed that fails leaves its series unknown, and says so.
-        """
-        last = sessions.previous_session(session)
-        try:
-            if self._warm:
-                known = await self._feeds.update(last)
-            else:
-                known = await self._feeds.warm_up(last, WARM_UP_SESSIONS)
-                self._warm = True
-        except FeedError as error:
-            self._observers.alert(self._now(), Alert("error", "feed.failed", str(error)))
-            known = ()
-        for observations in known:
-            self.post(observations)
-        return JobDue(Job.SETTLEMENT_FINAL, session)
-
     # --- connection life
 
     async def _establish(self, connected: Connected) -> None:
@@ -260,11 +222,7 @@ class Daemon:
         await self._take(await self._broker.reconcile())
         await self._take_account(self._now())
         now = self._now()
-        if self._jobs_done_to is None:
-            # What was due earlier today is caught up, each job by its own rule for being late.
-            day = now.astimezone(sessions.MARKET_TZ).date()
-            self._jobs_done_to = datetime.combine(day, datetime.min.time(), sessions.MARKET_TZ)
-            self._job_at = now
+        self._jobs.begin(now)
         self._evaluation_at = schedule.next_evaluation(now, self._interval)
         self._heartbeat_at = now + SILENCE_MAX
         self._observers.status(now, "ready")
@@ -336,7 +294,8 @@ class Daemon:
     def _send(self, time: datetime, command: PlaceOrder | ReplaceOrder | CancelOrder) -> None:
         """Put an order message on the wire.
 
-        One that cannot go out leaves its order as it stands: evidence about it falls due, and reconciliation settles it.
+        One that cannot go out leaves its order as it stands: evidence about it falls due, and reconciliation
+        settles it.
         """
         try:
             if isinstance(command, PlaceOrder):

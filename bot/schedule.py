@@ -1,5 +1,4 @@
-"""When a session's jobs are due: once each, in New York time, moved by early closes, never replayed
-blindly.
+"""When a session's jobs are due: once each, in New York time, moved by early closes.
 
 Pure functions of two instants. The weekday and the time of day come from APScheduler's cron triggers, asked
 directly (`get_next_fire_time`) because its own scheduler reads the wall clock; sessions and early closes
@@ -30,7 +29,6 @@ from market.sessions import (
 
 _SETTLEMENT_FINAL = time(9, 10)
 # A snapshot is taken this long after its instant, so that ticks of that instant have arrived.
-JOB_RETRY = timedelta(seconds=10)
 SETTLE = timedelta(milliseconds=50)
 _REVIEW_AFTER_CLOSE = timedelta(minutes=5)  # 16:20, half days 13:20
 _END_AFTER_CLOSE = timedelta(minutes=45)  # 17:00, half days 14:00
@@ -137,8 +135,7 @@ def _aware(time_: datetime) -> datetime:
 
 
 def next_evaluation(now: datetime, interval: timedelta) -> datetime:
-    """The next instant of the evaluation grid: a session's open plus whole intervals, plus the settling
-    time."""
+    """The next instant of the evaluation grid: a session's open plus whole intervals, after settling."""
     day = session_on_or_after(now.astimezone(MARKET_TZ).date())
     while True:
         opens = regular_hours(day)[0].astimezone(UTC)
