@@ -1,4 +1,4 @@
-"""When a gateway in virtual time moves its market: on the evaluation grid while it trades, rarely otherwise."""
+"""When a gateway in virtual time moves its market: on the evaluation grid in session, rarely otherwise."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -13,8 +13,8 @@ IDLE_STEP = timedelta(minutes=15)
 def next_step(now: datetime, interval: timedelta) -> datetime:
     """The next instant (UTC) after `now` at which the market moves.
 
-    During regular hours of index options these are the session's open plus whole intervals; else a quarter of an hour passes,
-    but never beyond the next open.
+    During regular hours of index options these are the session's open plus whole intervals; else a quarter of
+    an hour passes, but never beyond the next open.
     """
     day = session_on_or_after(now.astimezone(MARKET_TZ).date())
     opens = regular_hours(day)[0].astimezone(UTC)

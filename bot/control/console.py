@@ -10,7 +10,7 @@ from bot.port import Observers
 
 
 def observers(mode: str, account: str) -> Observers:
-    """One canonical JSON line on standard output for each decision and alert, libraries' warnings included."""
+    """One JSON line on standard output for each decision and alert, libraries' warnings included."""
     log = DecisionLog(sys.stdout.buffer, mode=mode, account=account)
     clock = WallClock()
     capture_libraries(log, clock.now)

@@ -1,4 +1,4 @@
-"""`alvh history`: daily series from a folder, checked, and taken into a journal while no daemon runs on it."""
+"""`alvh history`: daily series from a folder, checked, and taken into a journal no daemon runs on."""
 
 from pathlib import Path
 from typing import Any

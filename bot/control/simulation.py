@@ -1,7 +1,8 @@
-"""The whole product in virtual time: daemon, unmodified client library and embedded gateway on one event loop.
+"""The whole product in virtual time: daemon, client library and embedded gateway on one event loop.
 
-Nothing in it is a stand-in for the product: the daemon is the one that runs for months, its broker adapter speaks the broker's
-protocol to the gateway through the client library, and every record goes to a journal on disk. Only time is virtual.
+Nothing in it is a stand-in for the product: the daemon is the one that runs for months, its broker adapter
+speaks the broker's protocol to the gateway through the unmodified client library, and every record goes to a
+journal on disk. Only time is virtual.
 """
 
 import asyncio

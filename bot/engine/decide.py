@@ -1,8 +1,8 @@
 """What the market calls for now: strategies propose, risk reviews, and what passes becomes an order.
 
-One evaluation tends the orders under way, lets each strategy look at the snapshot, reviews every proposal (hedges
-first: they reserve before a condor takes what is left), and says why nothing was done where nothing was. It also asks
-for the listings and quotes the strategies still need.
+One evaluation tends the orders under way, lets each strategy look at the snapshot, reviews every proposal
+(hedges first: they reserve before a condor takes what is left), and says why nothing was done where nothing
+was. It also asks for the listings and quotes the strategies still need.
 """
 
 from dataclasses import replace
@@ -178,7 +178,7 @@ def _watch_feeds(state: EngineState, time: datetime) -> EngineState:
     opens, closes = regular_hours(state.session)
     for feed, asked in sorted(state.feeds_asked.items()):
         if feed is Feed.INDEX and time > closes:
-            continue  # the index rests from the cash close on, while its options trade for another quarter of an hour
+            continue  # the index rests from the cash close on; its options trade another quarter of an hour
         since = max(state.alive.get(feed, asked), asked, opens)
         if feed in ages and (time - since).total_seconds() > ages[feed]:
             detail = f"no proof of a live {feed.value} feed"

@@ -1,7 +1,8 @@
 """From a proposal to an order on its way, or to the reason why there is none.
 
-Every proposal passes all of risk's checks. What passes becomes an order line and a `PlaceOrder` command; what does not is
-told once and again only when the reasons change or some minutes have gone by, so that the log stays readable.
+Every proposal passes all of risk's checks. What passes becomes an order line and a `PlaceOrder` command; what
+does not is told once and again only when the reasons change or some minutes have gone by, so that the log
+stays readable.
 """
 
 from dataclasses import replace
@@ -31,7 +32,7 @@ def place(
     order_ref: str,
     time: datetime,
 ) -> Step:
-    """Turn an approved proposal into an order; the structure it opens exists from here on, still without legs."""
+    """Turn an approved proposal into an order; the structure it opens exists from here on, without legs."""
     number = state.decisions + 1
     identity = decision_id(time, number)
     order = Order(order_ref, proposal.combo, verdict.quantity, proposal.limit, placed_at=time)

@@ -90,11 +90,11 @@ def _quotes(summary: Summary, record: Record) -> None:
     summary.sessions.add(record.time[:10])  # regular hours lie within one UTC day
 
 
-def _placed(summary: Summary, record: Record) -> None:
+def _placed(summary: Summary, _record: Record) -> None:
     summary.orders += 1
 
 
-def _executed(summary: Summary, record: Record) -> None:
+def _executed(summary: Summary, _record: Record) -> None:
     summary.fills += 1
 
 
