@@ -1,5 +1,4 @@
-"""Checkpoints: the engine's state at a journal position, so that a start need not fold the whole
-journal.
+"""Checkpoints: the engine's state at a journal position, so that a start need not fold everything.
 
 A checkpoint is a cache, never a source: it is believed only if the journal holds, at its position, the
 record with its chain hash that promised this state's digest. Otherwise the next older one is tried, and

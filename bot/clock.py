@@ -37,12 +37,11 @@ class WallClock:
 
 
 class BrokerClock:
-    """Market time of a gateway that does not live in the present: this machine's clock plus a measured
-    offset.
+    """Market time of a gateway that does not live in the present.
 
-    The gateway tells whole seconds, so that one answer bounds the offset only to an interval; later answers
-    narrow it. An answer that contradicts the interval starts a new one: the market's time was moved.
-    `speed` is market seconds per second of the underlying clock. Time never runs backwards: after a
+    It is this machine's clock plus a measured offset. The gateway tells whole seconds, so
+    that one answer bounds the offset only to an interval; later answers narrow it. An answer that contradicts
+    the interval starts a new one: the market's time was moved. `speed` is market seconds per second of the underlying clock. Time never runs backwards: after a
     measurement that would turn it back it stands until it is caught up.
     """
 
@@ -64,9 +63,9 @@ class BrokerClock:
         return self._latest
 
     def measure(self, server_time: datetime, asked: datetime, answered: datetime) -> None:
-        """Take one answer of the gateway: its whole-second time, and the underlying clock's before asking
-        and after.
+        """Take one answer of the gateway.
 
+        It comes with the gateway's whole-second time and the underlying clock's before asking and after.
         Raises ValueError when the answer comes before the question.
         """
         if answered < asked:

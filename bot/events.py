@@ -73,8 +73,10 @@ class ContractsNamed:
 
 @dataclass(frozen=True, slots=True)
 class OptionsListed:
-    """Every option the broker lists for one class and expiry: rows of (strike, call con_id, put con_id), 0
-    where absent."""
+    """Every option the broker lists for one class and expiry.
+
+    Rows are (strike, call con_id, put con_id), 0 where absent.
+    """
 
     symbol: str
     trading_class: str

@@ -108,8 +108,7 @@ class PublishedFeeds:
         self._told: dict[str, dict[date, float]] = {}
 
     async def warm_up(self, last_session: date, sessions: int) -> Sequence[ObservationsKnown]:
-        """Everything known of the `sessions` sessions up to `last_session`, and seven years of monthly
-        series.
+        """Everything known of `sessions` sessions up to `last_session`, seven years for monthly series.
 
         Raises FeedError when there is a source and nothing at all could be had.
         """

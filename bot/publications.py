@@ -1,5 +1,4 @@
-"""Slow series as they are published: file formats, the checks a file must pass, and when each value was
-known.
+"""Slow series as they are published: file formats, their checks, and when each value was known.
 
 Every parser takes text and a name for it and returns observations; what it refuses, it refuses with the
 file's name, the line and what to do. Rows on days without a session are left out, because the exchanges'
@@ -75,8 +74,9 @@ def known_at(series: str, period: date) -> datetime:
 def column(
     text: str, source: str, series: str, column_name: str, date_column: str = "date"
 ) -> tuple[Observation, ...]:
-    """One column of a file with a date column (ISO or MM/DD/YYYY), ascending; cells that say nothing are
-    skipped.
+    """One column of a file with an ascending date column (ISO or MM/DD/YYYY).
+
+    Cells that say nothing are skipped.
     """
     rows = _checked(text, source, (date_column, column_name))
     return _observed(

@@ -57,8 +57,7 @@ class Record:
 
 
 def seal(prefix: bytes, previous: str) -> str:
-    """Hash of a record from its bytes without the hash member (closing brace included) and its
-    predecessor's hash."""
+    """Hash of a record from its predecessor's hash and its bytes up to the hash member, brace closed."""
     return hashlib.sha256(previous.encode() + prefix).hexdigest()
 
 

@@ -102,9 +102,9 @@ def may_become(current: OrderStatus, following: OrderStatus) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order for `quantity` units of `combo` at a signed limit (cash paid for one unit, negative for a
-    credit).
+    """An order for `quantity` units of `combo` at a signed limit.
 
+    The limit is cash paid for one unit, negative for a credit.
     `order_ref` is the identity that survives everything: it is derived from the decision and travels with
     the order for life.
     """
@@ -126,8 +126,7 @@ class Order:
 
 
 def execution_base(exec_id: str) -> str:
-    """An execution's identity: its id without the last segment, which only counts corrections of the same
-    execution."""
+    """An execution's identity: its id without the last segment, which only counts its corrections."""
     base, dot, _ = exec_id.rpartition(".")
     return base if dot else exec_id
 

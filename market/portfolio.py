@@ -53,8 +53,7 @@ class Portfolio:
         return Portfolio({**self.fills, base: replace(known, commission=commission_usd)}, self.carried)
 
     def settle(self, con_ids: Iterable[int]) -> "Portfolio":
-        """Drop contracts that expired: the clearing house settled them in cash and no execution says
-        so."""
+        """Drop expired contracts: the clearing house settled them in cash and no execution says so."""
         gone = set(con_ids)
         fills = {base: fill for base, fill in self.fills.items() if fill.con_id not in gone}
         return Portfolio(fills, {con_id: held for con_id, held in self.carried.items() if con_id not in gone})

@@ -46,8 +46,7 @@ class Series:
             self.add(observation)
 
     def known_at(self, time: datetime) -> dict[date, Observation]:
-        """The latest knowledge at `time` of each period, by ascending period; later vintages replace
-        earlier ones."""
+        """Each period's latest vintage at `time`, by ascending period."""
         known: dict[date, Observation] = {}
         end = bisect_right(self._observations, time, key=lambda observation: observation.known_at)
         for observation in self._observations[:end]:

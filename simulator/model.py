@@ -96,9 +96,10 @@ class Market(Protocol):
         """
 
     def find(self, **fields: Any) -> Sequence[Instrument]:
-        """Instruments that match every given field of a contract (symbol, security_type, trading_class,
-        expiry as date or (year, month), strike, right, exchange, con_id, local_symbol).
+        """Instruments that match every given field of a contract.
 
+        Fields: symbol, security_type, trading_class, expiry as date or (year, month), strike, right, exchange,
+        con_id, local_symbol.
         An instrument that expired is found by con_id only.
         """
 
@@ -115,8 +116,7 @@ class Market(Protocol):
         """Whether the instrument trades at this moment (its own regular segment)."""
 
     def settlement(self, con_id: int) -> float | None:
-        """Final settlement value of the instrument's underlying once determined (SPX: SOQ or close; VIX:
-        VRO), else None."""
+        """Final settlement value of the underlying (SPX: SOQ or close; VIX: VRO), None until determined."""
 
     def next_settlement(self) -> datetime | None:
         """The next instant after now at which some listed contract settles."""
@@ -125,8 +125,7 @@ class Market(Protocol):
         """Up to `sessions` completed daily bars ending at or before `end`."""
 
     def daily_rows(self, series: str) -> Sequence[tuple[date, Mapping[str, float]]]:
-        """Published rows of a slow series known at market time now, for the HTTP stand-ins (see
-        simulator/publications.py)."""
+        """Rows of a slow series that are published by market time now, for the HTTP stand-ins."""
 
     def dump(self) -> dict[str, Any]:
         """The generator's full state as JSON values."""
@@ -305,8 +304,7 @@ class PositionLine:
 
 
 class Venue(Protocol):
-    """Order life and account behind the protocol (implemented by simulator/exchange.py over
-    simulator/account.py)."""
+    """Order life and account behind the protocol: what simulator/exchange.py implements."""
 
     market: Market
 

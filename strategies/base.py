@@ -180,8 +180,7 @@ class MarketSnapshot:
         return None if contract is None else self.quotes.get(contract.con_id)
 
     def chain(self, trading_class: str, expiry: date) -> OptionChain | None:
-        """The streamed part of one class and expiry as arrays, or None when nothing of it is
-        streamed."""
+        """The streamed part of one class and expiry as arrays, or None when nothing is streamed."""
         streamed = [c for c in self.listed.get((trading_class, expiry), ()) if c.con_id in self.quotes]
         return option_chain(streamed, self.quotes) if streamed else None
 

@@ -289,8 +289,9 @@ class IbBroker:
         self._desk.replace(session, command.order_ref, command.limit)
 
     def cancel(self, command: CancelOrder) -> None:
-        """Ask for a working order's cancellation; unknown and ended orders, and a lost broker, as in
-        `replace`.
+        """Ask for a working order's cancellation.
+
+        Unknown and ended orders, and a lost broker, as in `replace`.
         """
         session = self._session
         if session is None or not session.is_writable:

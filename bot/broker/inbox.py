@@ -1,6 +1,6 @@
-"""Everything the broker says in one session, sorted: answers, quotes, evidence about orders, the account,
-the link.
+"""Everything the broker says in one session, sorted by whom it concerns.
 
+Answers, quotes, evidence about orders, the account's figures and news of the link each go their own way.
 The client library's decoder calls one function for each kind of message; `callbacks` is the table of them.
 No message changes anything by being absent from it: what is not listed is not asked for either.
 """

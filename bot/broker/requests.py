@@ -75,8 +75,9 @@ class Requests:
                 future.set_exception(BrokerUnreachableError(reason))
 
     async def answer(self, key: Key, within_s: float) -> list[Any]:
-        """The complete answer. Raises RefusedError, or BrokerUnreachableError when it does not come in
-        time.
+        """The complete answer.
+
+        Raises RefusedError, or BrokerUnreachableError when it does not come in time.
         """
         future = self._futures[key]
         try:

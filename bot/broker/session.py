@@ -59,8 +59,9 @@ def require_paper(accounts: list[str], allowed: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """Whom a session tells: events, alerts, and `lost(session, reason)` and `linked(session, is_up,
-    data_lost, text)` about itself.
+    """Whom a session tells.
+
+    Events and alerts, and about itself `lost(session, reason)` and `linked(session, is_up, data_lost, text)`.
     """
 
     tell: Callable[[Event], None]
@@ -162,9 +163,7 @@ class Session:
         await asyncio.sleep(0)
 
     def require_paper(self) -> None:
-        """Raise NotPaperAccountError unless this session serves the paper account alone, as far as was
-        seen.
-        """
+        """Raise NotPaperAccountError unless all that was seen is of the one paper account."""
         require_paper(self.client.getAccounts() if self.client.isReady() else [], self._account)
         if self._foreign is not None:
             raise NotPaperAccountError(f"the gateway sent a message of account {self._foreign}")

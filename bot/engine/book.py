@@ -1,8 +1,8 @@
-"""The book: orders moved by broker evidence alone, executions folded into structures, and proof that
-the two agree.
+"""The book: orders, executions, and the proof that the two agree.
 
-Identity is the order reference; the broker's order ids are not identities across a restart. A fill is
-whatever an execution says, each counted once; a status never fills anything.
+Orders are moved by broker evidence alone, executions are folded into structures. Identity is the
+order reference; the broker's order ids are not identities across a restart. A fill is whatever an execution
+says, each counted once; a status never fills anything.
 """
 
 from collections.abc import Mapping
@@ -70,8 +70,7 @@ def apply_execution(state: EngineState, executed: Executed, time: datetime) -> E
 
 
 def apply_commission(state: EngineState, report: CommissionReported) -> EngineState:
-    """Attach a commission once; one that comes before its execution is asked for again by
-    reconciliation."""
+    """Attach a commission once; reconciliation asks again for one that comes before its execution."""
     known = state.portfolio.fills.get(execution_base(report.exec_id))
     if known is None or known.commission == report.commission_usd:
         return state

@@ -23,8 +23,7 @@ class Parameters:
     limits: RiskLimits
 
     def dwell(self, strategy: str) -> timedelta:
-        """How long an opening limit stands before its next step: the walk's time over its five
-        steps."""
+        """How long an opening limit stands before its next step: a fifth of the walk."""
         rules = self.condor if strategy == iron_condor.STRATEGY else self.near_term
         return timedelta(seconds=rules.entry_walk_s / 5)
 

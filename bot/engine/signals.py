@@ -1,10 +1,9 @@
-"""Daily signals: slow series in, the hedge layers' triggers out, each session counted once with final
-values.
+"""Daily signals: slow series in, the hedge layers' triggers out.
 
-A session's signals are computed twice. At its review they are provisional (breadth from the exchange's
-live count, VX at the mid of the settlement instant) and only told. Before the next session opens the
-settlement file has arrived; only that final value counts a session and can fire a layer (METHOD 0,
-2.2).
+Each session counts once, with final values. A session's signals are computed twice. At its review they
+are provisional (breadth from the exchange's live count, VX at the mid of the settlement instant) and only
+told. Before the next session opens the settlement file has arrived; only that final value counts a session
+and can fire a layer.
 """
 
 from collections.abc import Mapping

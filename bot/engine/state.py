@@ -45,8 +45,7 @@ class OrderLine:
 
     @property
     def awaits_executions(self) -> bool:
-        """Filled by the broker's word, with executions still missing here: only executions fill
-        anything."""
+        """Filled by the broker's word while executions are missing here: only executions fill anything."""
         return self.order.status is OrderStatus.FILLED and self.order.filled < self.order.quantity
 
 
@@ -120,8 +119,7 @@ class EngineState:
         return tuple(line for line in self.orders.values() if not line.order.status.is_terminal)
 
     def busy_structures(self) -> frozenset[str]:
-        """Structures an order works on, or whose order is filled by status while its executions are
-        still due."""
+        """Structures with a working order, or with a filled one whose executions are still due."""
         return frozenset(
             line.structure_id
             for line in self.orders.values()
@@ -131,8 +129,7 @@ class EngineState:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one event did: the state after it, and what goes to the journal and the world, in this
-    order."""
+    """What one event did: the state after it, and what goes to the journal and the world, in order."""
 
     state: EngineState
     decisions: tuple[Decision, ...] = ()

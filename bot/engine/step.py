@@ -49,8 +49,7 @@ STARTS_KEPT = 8
 
 
 def step(state: EngineState, timed: TimedEvent) -> Step:
-    """Fold one event into the state; decisions and commands come in the order in which they take
-    effect."""
+    """Fold one event into the state; decisions and commands come in the order of their effect."""
     event, time = timed.event, timed.time
     day = time.astimezone(MARKET_TZ).date()
     state = replace(state, time=time, session=day if is_session(day) else state.session)

@@ -101,8 +101,7 @@ def _cancel(state: EngineState, line: OrderLine, time: datetime, reason: str) ->
 
 
 def walked_limit(first: float, worst: float, tick: float, steps: int) -> float:
-    """The limit after `steps` of the walk, on the tick, never beyond `worst` (cash paid: larger is
-    worse)."""
+    """The limit after `steps` of the walk, on the tick, never above `worst` (cash paid, signed)."""
     raw = first + (worst - first) * min(steps, WALK_STEPS) / WALK_STEPS
     return round_price(min(ceil(round_price(raw / tick)) * tick, floor(round_price(worst / tick)) * tick))
 

@@ -1,5 +1,6 @@
-"""What `verify` tells: whether the chain holds, where it breaks, and, asked for more, that every checkpoint
-is the fold of the events before it.
+"""What `verify` tells: whether the chain holds, and where it breaks.
+
+Asked for more, it also proves that every checkpoint is the fold of the events before it.
 """
 
 from dataclasses import dataclass
