@@ -87,6 +87,7 @@ class Daemon:
         self._waiting: deque[Event] = deque()
         self._wake = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
+        self._requests: dict[asyncio.Task[None], None] = {}
         self._stop_reason = ""
         self._last_time = journal.state.time
         self._account_at: datetime | None = None
@@ -206,6 +207,11 @@ class Daemon:
         if self.state.look_due and may_evaluate(self.state, self._now()):
             await self._take_quotes(self._now())
 
+    async def _drain(self) -> None:
+        """Take everything that came in, without a look at the market."""
+        while self._waiting:
+            await self._take(self._waiting.popleft())
+
     async def _take_account(self, now: datetime) -> None:
         account = self._broker.account_now()
         if account is not None:
@@ -238,8 +244,10 @@ class Daemon:
                 raise
             except BrokerError as error:
                 self._observers.alert(self._now(), Alert("warning", "broker.unreachable", str(error)))
-                self._waiting.clear()
                 await self._broker.disconnect()
+                await self._drain()
+                if self.state.connected:
+                    await self._take(Disconnected(str(error)))
             wake = asyncio.ensure_future(self._wake.wait())
             self._wake.clear()
             await asyncio.wait({wake}, timeout=wait_s)
@@ -253,12 +261,12 @@ class Daemon:
         await self._take(Stopping(self._stop_reason or "the session to run is over"))
         deadline = self._now() + STOP_DEADLINE
         while self.state.working() and self._now() < deadline:
-            while self._waiting:
-                await self._take(self._waiting.popleft())
+            await self._drain()
             if self.state.working():
                 await self._clock.sleep_until(self._now() + timedelta(milliseconds=200))
-        while self._waiting:
-            await self._take(self._waiting.popleft())
+        await self._drain()
+        for request in tuple(self._requests):
+            request.cancel()  # whatever it would still tell, the next start asks for again
 
     # --- one event
 
@@ -313,7 +321,9 @@ class Daemon:
         """Let a request to the broker run beside the loop; its answer is an event like any other."""
         if self._group is None:
             raise RuntimeError("requests start while the daemon runs")
-        self._group.create_task(self._answer(request))
+        task = self._group.create_task(self._answer(request))
+        self._requests[task] = None
+        task.add_done_callback(lambda done: self._requests.pop(done, None))
 
     async def _answer(self, request: Coroutine[Any, Any, Event]) -> None:
         try:
