@@ -39,10 +39,11 @@ class WallClock:
 class BrokerClock:
     """Market time of a gateway that does not live in the present.
 
-    It is this machine's clock plus a measured offset. The gateway tells whole seconds, so
-    that one answer bounds the offset only to an interval; later answers narrow it. An answer that contradicts
-    the interval starts a new one: the market's time was moved. `speed` is market seconds per second of the underlying clock. Time never runs backwards: after a
-    measurement that would turn it back it stands until it is caught up.
+    It is this machine's clock plus a measured offset. The gateway tells whole seconds, so that one answer
+    bounds the offset only to an interval; later answers narrow it. An answer that contradicts the interval
+    starts a new one: the market's time was moved. `speed` is market seconds per second of the underlying
+    clock. Time never runs backwards: after a measurement that would turn it back it stands until it is caught
+    up.
     """
 
     def __init__(self, underlying: Clock | None = None, *, speed: float = 1.0) -> None:

@@ -98,9 +98,8 @@ class Market(Protocol):
     def find(self, **fields: Any) -> Sequence[Instrument]:
         """Instruments that match every given field of a contract.
 
-        Fields: symbol, security_type, trading_class, expiry as date or (year, month), strike, right, exchange,
-        con_id, local_symbol.
-        An instrument that expired is found by con_id only.
+        Fields: symbol, security_type, trading_class, expiry as date or (year, month), strike, right,
+        exchange, con_id, local_symbol. An instrument that expired is found by con_id only.
         """
 
     def instrument(self, con_id: int) -> Instrument | None:
