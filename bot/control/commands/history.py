@@ -31,10 +31,18 @@ def check(folder: Folder, json: Json = False) -> None:
 
 
 def _show(report: dict[str, Any], json: bool) -> None:
-    from bot.control.output import emit, say
-    from bot.review.text import plain
+    from bot.control.output import emit, say, table
 
     if json:
         emit(report)
-    else:
-        say(plain(f"{name}: {value}") for name, value in report.items())
+        return
+    rows = [
+        (
+            name,
+            *("" if entry[key] is None else str(entry[key]) for key in ("values", "first", "last", "gaps")),
+        )
+        for name, entry in report["series"].items()
+    ]
+    table(report["folder"], ("series", "values", "first", "last", "sessions without"), rows)
+    if "journal" in report:
+        say([f"written to {report['journal']}"])
