@@ -93,9 +93,9 @@ class GatewaySettings(Section):
 
 
 class ClockSettings(Section):
-    """Whose clock tells market time: this machine's, or that of a gateway with a market time of its own."""
+    """Whose clock tells market time: the gateway's, measured by asking it, or this machine's."""
 
-    source: Literal["host", "broker"] = "host"
+    source: Literal["host", "broker"] = "broker"
 
 
 class FeedsSettings(Section):

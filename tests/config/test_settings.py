@@ -41,6 +41,11 @@ def test_shipped_simulated_profile_embeds_the_gateway_and_takes_its_time() -> No
     assert settings.clock.source == "broker"
 
 
+def test_market_time_is_the_brokers_in_both_shipped_profiles_and_by_default() -> None:
+    for profile in (PAPER_PROFILE, SIMULATED_PROFILE, None):
+        assert load_settings({}, {}, profile).settings.clock.source == "broker"
+
+
 def test_shipped_paper_profile_writes_out_exactly_the_defaults() -> None:
     assert load_settings({}, {}, PAPER_PROFILE).settings == load_settings({}, {}, None).settings
 
