@@ -351,23 +351,12 @@ def test_demo_hands_its_options_on_and_prints_one_object(
     assert (str(seen[2].first), str(seen[2].last), seen[2].history) == ("2020-02-03", "2020-03-31", tmp_path)
 
 
-def test_gateway_and_history_hand_their_options_on(
-    alvh: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_gateway_is_handed_its_options(alvh: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     stand_in(monkeypatch, "gateway", run_gateway=lambda **options: seen.append(options))
-    stand_in(
-        monkeypatch,
-        "history",
-        import_folder=lambda folder, journal: {"imported": str(folder), "journal": str(journal)},
-        check_folder=lambda folder: {"series": 3},
-    )
     assert alvh("gateway", "--port", 0, "--state", "s", "--at", "now", "--account", "DU7").code == 0
     given = {"port": 0, "seed": 1, "history": None, "state": Path("s"), "at": "now", "account": "DU7"}
     assert given.items() <= seen[0].items()
-    imported = alvh("history", "import", tmp_path, "--journal", "j", "--json").json
-    assert imported == {"imported": str(tmp_path), "journal": "j"}
-    assert alvh("history", "check", tmp_path).out == "series: 3\n"
 
 
 def test_colours_stay_out_when_they_are_not_wanted(journal: Path, tmp_path: Path) -> None:
