@@ -2,12 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
-LOCKED := $(PIP) --require-hashes --only-binary :all:
+PIP_IN = $(1)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
+LOCKED_IN = $(PIP_IN) --require-hashes --only-binary :all:
+PIP := $(call PIP_IN,$(VENV))
+LOCKED := $(call LOCKED_IN,$(VENV))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check full bench lock clean
+.PHONY: help .venv demo test check compat full bench lock clean
 
 help:  ## list the tasks
 	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +33,14 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	@$(LOCKED) -r requirements-dev.lock
 	@touch $@
 
+# Environments beside the project's: the two client libraries overwrite each other's event package.
+$(VENV)-%/.ready: requirements-%.lock requirements-build.lock pyproject.toml
+	@$(PYTHON) -m venv $(VENV)-$*
+	@echo "Installing the pinned packages into $(VENV)-$* ..."
+	@$(call LOCKED_IN,$(VENV)-$*) -r $< -r requirements-build.lock
+	@$(call PIP_IN,$(VENV)-$*) --no-deps --no-build-isolation --editable .
+	@touch $@
+
 demo: $(VENV)/.runtime  ## a paper account in a box: a real-time session, then several days
 	@$(BIN)/alvh demo
 
@@ -46,6 +56,12 @@ check: $(VENV)/.dev  ## what the project's checks run: style, types, imports, te
 	  test -n "$$tests" || { echo "README.md names no test command" >&2; exit 1; }; \
 	  echo "$$tests"; $(MAKE) --no-print-directory $${tests#make }
 
+# The first ignores one warning: importing the predecessor asks for an event loop where none runs.
+compat: $(VENV)/.runtime $(VENV)-insync/.ready $(VENV)-ibapi/.ready  ## the daemon on ib_insync, and the official client
+	$(VENV)-insync/bin/python -m pytest -q -W 'ignore:There is no current event loop:DeprecationWarning' \
+	  tests/bot/broker tests/compat/test_predecessor.py
+	$(VENV)-ibapi/bin/python -m pytest -q tests/compat/test_official_client.py
+
 full: check bench  ## the checks and the benchmarks
 
 bench: $(VENV)/.dev  ## the benchmarks, each printing its figure
@@ -54,16 +70,21 @@ bench: $(VENV)/.dev  ## the benchmarks, each printing its figure
 
 UV_COMPILE = uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 --fork-strategy fewest \
   --no-emit-index-url --no-emit-find-links --no-annotate --no-header --no-config --quiet
+UV_GROUP = $(subst pyproject.toml,,$(UV_COMPILE)) --group
 
-lock:  ## renew the three lock files (needs uv)
+lock:  ## renew the lock files (needs uv)
 	@set -eu; write() { { printf '# %s\n' "$$2" \
 	    'Every file is pinned by its hashes; `make lock` writes this file anew from pyproject.toml.'; cat; } > "$$1"; }; \
 	  $(UV_COMPILE) | write requirements.lock 'What the daemon needs at run time.'; \
 	  $(UV_COMPILE) --extra mqtt --extra research --group dev -c requirements.lock \
 	    | write requirements-dev.lock 'Run time plus what the tests and checks need.'; \
-	  $(subst pyproject.toml,--group build,$(UV_COMPILE)) -c requirements-dev.lock \
-	    | write requirements-build.lock 'What builds and installs the project itself.'
+	  $(UV_GROUP) build -c requirements-dev.lock \
+	    | write requirements-build.lock 'What builds and installs the project itself.'; \
+	  $(UV_GROUP) insync -c requirements-dev.lock \
+	    | write requirements-insync.lock 'The daemon on the predecessor of the client library: compatibility tests only.'; \
+	  $(UV_GROUP) ibapi -c requirements-dev.lock \
+	    | write requirements-ibapi.lock 'The official client of the broker, as a client of the gateway: compatibility tests only.'
 
 clean:  ## remove everything that can be made again
-	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-insync $(VENV)-ibapi build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

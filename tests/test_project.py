@@ -13,7 +13,13 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("bot", "config", "market", "risk", "simulator", "strategies")
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock")
+LOCKS = (
+    "requirements.lock",
+    "requirements-dev.lock",
+    "requirements-build.lock",
+    "requirements-insync.lock",
+    "requirements-ibapi.lock",
+)
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 PUBLIC_METHODS_MAX = 14
