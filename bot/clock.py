@@ -13,6 +13,16 @@ from typing import Protocol
 _NAP_S_MAX = 20.0
 
 
+def host_ahead_s(server_time: datetime, asked: datetime, answered: datetime) -> float:
+    """Seconds by which this machine is ahead of the gateway (negative: behind), as far as one answer proves.
+
+    The gateway tells whole seconds, at some moment between `asked` and `answered`.
+    """
+    if answered < server_time:
+        return (answered - server_time).total_seconds()
+    return max((asked - server_time).total_seconds() - 1.0, 0.0)
+
+
 class Clock(Protocol):
     """Tells the time and waits for it."""
 

@@ -10,12 +10,11 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
 from bot import schedule
-from bot.codec import canonical
 from bot.commit import Committer
+from bot.durability import Durability
 from bot.engine.decide import may_evaluate
 from bot.engine.state import EngineState
 from bot.engine.step import step
@@ -41,16 +40,19 @@ from bot.events import (
 from bot.jobs import FAR_FUTURE, SessionJobs
 from bot.opening import OpenJournal
 from bot.port import BrokerPort, Clock, Observers, SlowFeeds
+from bot.stopping import StopAskedError, StopSignal
 from market.contract import Contract
+from strategies.base import Intent
 
-STARTS_MAX = 3
+UNCLEAN_STARTS_MAX = 3
 CRASH_LOOP_WINDOW = timedelta(minutes=10)
 ACCOUNT_INTERVAL = timedelta(seconds=30)
 # While quotes flow they prove the link; a heartbeat is asked for after this much silence.
 SILENCE_MAX = timedelta(seconds=10)
 IDLE_SILENCE_MAX = timedelta(seconds=40)  # out of hours
-CHECKPOINT_INTERVAL = timedelta(minutes=10)
-STOP_DEADLINE = timedelta(seconds=8)
+RECONCILE_AGAIN = timedelta(seconds=30)
+BEHIND_MAX = timedelta(seconds=2)
+STOP_DEADLINE_S, STOP_LOOK_S = 7.0, 0.2
 RECONNECT_FIRST_S, RECONNECT_MAX_S = 1.0, 60.0
 
 _WIRE = (PlaceOrder, ReplaceOrder, CancelOrder)
@@ -73,33 +75,31 @@ class Daemon:
         observers: Observers,
         commit_interval: timedelta = timedelta(seconds=1),
         idle_silence: timedelta = IDLE_SILENCE_MAX,
+        unclean_starts_max: int = UNCLEAN_STARTS_MAX,
     ) -> None:
         self.state = journal.state
         self._opened = opened
         self._journal = journal.journal
-        self._checkpoints = journal.checkpoints
+        self._durability = Durability(journal, commit, commit_interval)
         self._repaired = journal.repaired
         self._broker = broker
         self._clock = clock
-        self._commit = commit
         self._observers = observers
         self._interval = timedelta(seconds=opened.evaluation_interval_s)
         self._waiting: deque[Event] = deque()
         self._wake = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._requests: dict[asyncio.Task[None], None] = {}
-        self._stop_reason = ""
+        self._stop = StopSignal()
         self._last_time = journal.state.time
         self._account_at: datetime | None = None
-        self._checkpoint_at: datetime | None = None
-        self._committed_at: datetime | None = None
-        self._evaluation_at = self._heartbeat_at = FAR_FUTURE
-        self._commit_interval = commit_interval
+        self._evaluation_at = self._heartbeat_at = self._reconcile_at = FAR_FUTURE
         self._idle_silence = idle_silence
-        self._durable_count = 0
+        self._unclean_starts_max = unclean_starts_max
         self._jobs = SessionJobs(
             broker,
             feeds,
+            self._stop,
             self._take,
             self._start,
             self.post,
@@ -119,7 +119,7 @@ class Daemon:
 
     def stop(self, reason: str) -> None:
         """Ask for a clean stop."""
-        self._stop_reason = self._stop_reason or reason
+        self._stop.ask(reason)
         self._wake.set()
 
     async def run(self, until: datetime | None = None) -> None:
@@ -128,9 +128,13 @@ class Daemon:
         Raises NotPaperAccountError, BrokerUnreachableError (when the very first connection fails),
         CrashLoopError, JournalError.
         """
-        connected = await self._broker.connect()  # the account is judged before anything else
+        try:
+            connected = await self._stop.unless(self._broker.connect())  # the account is judged first of all
+        except StopAskedError:
+            return
+        self._compare_clock()
         recent = [s for s in self.state.starts if self._now() - s < CRASH_LOOP_WINDOW]
-        if len(recent) >= STARTS_MAX:
+        if len(recent) >= self._unclean_starts_max:
             await self._broker.disconnect()
             raise CrashLoopError(
                 f"{len(recent)} unclean starts within {CRASH_LOOP_WINDOW.seconds // 60} minutes; "
@@ -141,14 +145,14 @@ class Daemon:
         await self._take(self._opened)
         async with asyncio.TaskGroup() as group:
             self._group = group
-            await self._establish(connected)
+            await self._reconnect(connected)
             await self._trade(until)
             await self._wind_down()
         await self._broker.disconnect()
-        await self._checkpoint()
+        await self._durability.checkpoint(self._now(), self.state)
 
     async def _trade(self, until: datetime | None) -> None:
-        while not self._stop_reason:
+        while not self._stop.reason:
             await self._take_waiting()
             if not self.state.connected and not self._broker.is_connected:
                 await self._reconnect()
@@ -160,6 +164,8 @@ class Daemon:
                 await self._jobs.run(now, lambda: self.state.jobs_done)
             except NotPaperAccountError:
                 raise
+            except StopAskedError:
+                return
             except BrokerError as error:
                 await self._take(RequestFailed(str(error)))
                 self._jobs.retry_after(now)
@@ -170,7 +176,7 @@ class Daemon:
 
     async def _sleep(self, until: datetime | None) -> None:
         """Wait for the next instant that matters, or for an event."""
-        if self._waiting or self._stop_reason:
+        if self._waiting or self._stop.reason:
             return
         self._wake.clear()
         targets = (self._evaluation_at, self._jobs.due_at, self._heartbeat_at, until)
@@ -203,7 +209,7 @@ class Daemon:
             event = self._waiting.popleft()
             await self._take(event)
             if isinstance(event, Connected):  # the link behind the gateway came back by itself
-                self._start(self._broker.reconcile())
+                self._ask_for_evidence(self._now())
         if self.state.look_due and may_evaluate(self.state, self._now()):
             await self._take_quotes(self._now())
 
@@ -224,8 +230,8 @@ class Daemon:
         """From a fresh connection to a reconciled book."""
         await self._take(connected)
         self._broker.remember(_known_contracts(self.state))
-        await self._take(await self._broker.name_contracts())
-        await self._take(await self._broker.reconcile())
+        await self._take(await self._stop.unless(self._broker.name_contracts()))
+        await self._take(await self._stop.unless(self._broker.reconcile()))
         await self._take_account(self._now())
         now = self._now()
         self._jobs.begin(now)
@@ -233,21 +239,29 @@ class Daemon:
         self._heartbeat_at = now + SILENCE_MAX
         self._observers.status(now, "ready")
 
-    async def _reconnect(self) -> None:
-        """Try again, ever more slowly, until the gateway answers or a stop is asked for."""
+    async def _reconnect(self, connected: Connected | None = None) -> None:
+        """Try, ever more slowly, until the gateway answers and the book is reconciled; a stop ends it.
+
+        `connected` is a connection that stands already.
+        """
         wait_s = RECONNECT_FIRST_S
-        while not self._stop_reason:
+        while not self._stop.reason:
             try:
-                await self._establish(await self._broker.connect())
+                if connected is None:
+                    connected = await self._stop.unless(self._broker.connect())
+                await self._establish(connected)
                 return
             except NotPaperAccountError:
                 raise
+            except StopAskedError:
+                return
             except BrokerError as error:
                 self._observers.alert(self._now(), Alert("warning", "broker.unreachable", str(error)))
                 await self._broker.disconnect()
                 await self._drain()
                 if self.state.connected:
                     await self._take(Disconnected(str(error)))
+                connected = None
             wake = asyncio.ensure_future(self._wake.wait())
             self._wake.clear()
             await asyncio.wait({wake}, timeout=wait_s)
@@ -256,17 +270,19 @@ class Daemon:
 
     async def _wind_down(self) -> None:
         """Decide nothing new, cancel opening orders, and wait a little for the broker to confirm."""
-        if not self.state.connected:
-            return
-        await self._take(Stopping(self._stop_reason or "the session to run is over"))
-        deadline = self._now() + STOP_DEADLINE
-        while self.state.working() and self._now() < deadline:
+        await self._take(Stopping(self._stop.reason or "the session to run is over"))
+        # Seconds of the loop: market time may stand still, and a stop has only so many.
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + STOP_DEADLINE_S
+        while self._is_opening() and self.state.connected and loop.time() < deadline_s:
+            await asyncio.sleep(STOP_LOOK_S)
             await self._drain()
-            if self.state.working():
-                await self._clock.sleep_until(self._now() + timedelta(milliseconds=200))
         await self._drain()
         for request in tuple(self._requests):
             request.cancel()  # whatever it would still tell, the next start asks for again
+
+    def _is_opening(self) -> bool:
+        return any(line.intent is Intent.OPEN for line in self.state.working())
 
     # --- one event
 
@@ -281,7 +297,7 @@ class Daemon:
         for command in done.commands:
             self._journal.append(time, type(command).__name__, command)
         if any(isinstance(command, _WIRE) for command in done.commands):
-            await self._durable(time)
+            await self._durability.now(time)
         for decision in done.decisions:
             self._observers.decision(time, decision)
         for command in done.commands:
@@ -325,6 +341,11 @@ class Daemon:
         self._requests[task] = None
         task.add_done_callback(lambda done: self._requests.pop(done, None))
 
+    def _ask_for_evidence(self, now: datetime) -> None:
+        """Without a reconciliation nothing is decided: it is asked for until it has come."""
+        self._reconcile_at = now + RECONCILE_AGAIN
+        self._start(self._broker.reconcile())
+
     async def _answer(self, request: Coroutine[Any, Any, Event]) -> None:
         try:
             self.post(await request)
@@ -339,30 +360,22 @@ class Daemon:
         if now >= self._heartbeat_at and self.state.connected:
             self._heartbeat_at = now + (SILENCE_MAX if may_evaluate(self.state, now) else self._idle_silence)
             try:
-                await self._broker.heartbeat()
+                await self._stop.unless(self._broker.heartbeat())
+            except StopAskedError:
+                return
             except BrokerError as error:
                 self.post(Disconnected(str(error)))
-        if self._journal.count == self._durable_count:
-            return
-        if self._checkpoint_at is None or now - self._checkpoint_at >= CHECKPOINT_INTERVAL:
-            self._checkpoint_at = now
-            await self._checkpoint()
-        elif self._committed_at is None or now - self._committed_at >= self._commit_interval:
-            await self._durable(now)
+        if self.state.connected and not self.state.reconciled and now >= self._reconcile_at:
+            self._ask_for_evidence(now)
+        await self._durability.in_turn(now, self.state)
 
-    async def _checkpoint(self) -> None:
-        data = canonical(self.state)
-        digest = sha256(data).hexdigest()
-        now = self._now()
-        self._journal.append(now, "Checkpointed", {"sha256": digest})
-        seq, head = self._journal.count, self._journal.head
-        await self._durable(now)
-        self._checkpoints.save(seq, head, data)
-
-    async def _durable(self, time: datetime) -> None:
-        self._committed_at = time
-        self._durable_count = self._journal.count
-        await self._commit(self._journal)
+    def _compare_clock(self) -> None:
+        """Market time before the journal's end is told: nothing is decided until it has caught up."""
+        last, now = self.state.time, self._clock.now()
+        if last is not None and last - now > BEHIND_MAX:
+            text = f"market time is {now:%Y-%m-%d %H:%M:%S} UTC, the journal goes to {last:%Y-%m-%d %H:%M:%S}"
+            text += ": nothing is decided until then; a gateway of another time needs another journal"
+            self._observers.alert(now, Alert("error", "clock.behind", text))
 
     def _now(self) -> datetime:
         """Market time, never before the last record's."""

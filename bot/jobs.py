@@ -13,6 +13,7 @@ from bot import schedule
 from bot.errors import FeedError
 from bot.events import Alert, Event, Job, JobDue
 from bot.port import BrokerPort, SlowFeeds
+from bot.stopping import StopSignal
 from market import sessions
 
 WARM_UP_SESSIONS = 300
@@ -31,6 +32,7 @@ class SessionJobs:
         self,
         broker: BrokerPort,
         feeds: SlowFeeds,
+        stop: StopSignal,
         take: Callable[[Event], Awaitable[None]],
         start: Callable[[Coroutine[Any, Any, Event]], None],
         post: Callable[[Event], None],
@@ -39,6 +41,7 @@ class SessionJobs:
         self.due_at = FAR_FUTURE
         self._broker = broker
         self._feeds = feeds
+        self._stop = stop
         self._take = take
         self._start = start
         self._post = post
@@ -71,9 +74,9 @@ class SessionJobs:
                 self._start(self._settle(session))
                 continue
             if job is Job.SESSION_OPEN:
-                await self._take(await self._broker.name_contracts())
+                await self._take(await self._stop.unless(self._broker.name_contracts()))
             if job in (Job.SESSION_OPEN, Job.SESSION_END):
-                await self._take(await self._broker.reconcile())
+                await self._take(await self._stop.unless(self._broker.reconcile()))
             await self._take(JobDue(job, session))
         self._done_to = now
         self.due_at = schedule.next_due(now)

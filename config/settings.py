@@ -98,6 +98,12 @@ class ClockSettings(Section):
     source: Literal["host", "broker"] = "broker"
 
 
+class RestartSettings(Section):
+    """How many unclean starts within ten minutes are a crash loop, which refuses the next start."""
+
+    unclean_starts_max: Annotated[int, Field(ge=1, le=50)] = 3
+
+
 class FeedsSettings(Section):
     """Public addresses of the daily and monthly series that the broker does not carry."""
 
@@ -133,6 +139,7 @@ class Settings(Section):
     journal: JournalSettings = Field(default_factory=JournalSettings)
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     clock: ClockSettings = Field(default_factory=ClockSettings)
+    restart: RestartSettings = Field(default_factory=RestartSettings)
     feeds: FeedsSettings = Field(default_factory=FeedsSettings)
     history: HistorySettings = Field(default_factory=HistorySettings)
     rules: RulesSettings = Field(default_factory=RulesSettings)

@@ -96,6 +96,11 @@ class GatewayServer:
             await self._server.wait_closed()
             self._server = None
 
+    def require_stepping(self) -> None:
+        """Raise what ended the stepping, if something did."""
+        if self._stepping is not None and self._stepping.done():
+            self._stepping.result()
+
     async def serve(self) -> None:
         """Start and step until cancelled. A failure of the venue ends it, as a crash of the gateway would."""
         await self.start()

@@ -20,7 +20,7 @@ from bot.broker.quotes import LineBook
 from bot.broker.reconciliation import reconciled
 from bot.broker.requests import Key, RefusedError
 from bot.broker.session import Hooks, Session, require_paper
-from bot.clock import BrokerClock, Clock
+from bot.clock import BrokerClock, Clock, host_ahead_s
 from bot.errors import BrokerError, BrokerUnreachableError, NotPaperAccountError
 from bot.events import (
     AccountTaken,
@@ -75,6 +75,7 @@ class IbBroker:
         connect_timeout_s: float = 10.0,
         request_timeout_s: float = 10.0,
         feed_silence_s: float = 30.0,
+        host_skew_s_max: float | None = None,
     ) -> None:
         require_paper([account], account)
         self.sink = sink
@@ -88,6 +89,8 @@ class IbBroker:
         self._wanted: tuple[int, ...] = ()
         self._epoch = 0
         self._account_asked: datetime | None = None
+        self._host_skew_s_max = host_skew_s_max
+        self._is_skew_told = False
         self._is_telling = False
         self._order_id_floor = 0
         self._session: Session | None = None
@@ -311,12 +314,21 @@ class IbBroker:
         async with self._turn(TIME):
             session = self._require_session()
             clock = self._clock
-            asked = clock.underlying.now() if isinstance(clock, BrokerClock) else None
+            host = clock.underlying if isinstance(clock, BrokerClock) else clock
+            asked = host.now()
             answer = await session.ask(TIME, session.client.reqCurrentTime, within_s)
-            server_time = datetime.fromtimestamp(answer[0], UTC)
-            if isinstance(clock, BrokerClock) and asked is not None:
-                clock.measure(server_time, asked, clock.underlying.now())
+            server_time, answered = datetime.fromtimestamp(answer[0], UTC), host.now()
+            if isinstance(clock, BrokerClock):
+                clock.measure(server_time, asked, answered)
+            self._watch_host(host_ahead_s(server_time, asked, answered))
             return server_time
+
+    def _watch_host(self, ahead_s: float) -> None:
+        is_off = self._host_skew_s_max is not None and abs(ahead_s) > self._host_skew_s_max
+        if is_off and not self._is_skew_told:
+            text = f"this machine's clock is {ahead_s:+.1f} s off the gateway's: market time is the gateway's"
+            self.notify(Alert("warning", "clock_skew", text))
+        self._is_skew_told = is_off
 
     async def _definitions(self, raw: Any) -> list[Contract]:
         client = self._require_session().client

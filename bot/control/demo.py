@@ -145,7 +145,8 @@ def _free_folder() -> Path:
 
 def _show_real_time(seed: int, rules: Rules) -> None:
     """A few seconds of the daemon as it runs for months: two processes, real TCP, real time."""
-    from bot.control.run import EmbeddedGateway, run_live
+    from bot.control.embedded import EmbeddedGateway
+    from bot.control.run import run_live
     from config.loader import load_settings
     from config.settings import SIMULATED_PROFILE
 
@@ -173,7 +174,7 @@ def _show_real_time(seed: int, rules: Rules) -> None:
                 ),
             )
             daemon = asyncio.run(
-                run_live(settings, rules, told, gateway.pages_port, _stop_after(REAL_TIME_S))
+                run_live(settings, rules, told, gateway, _stop_after(REAL_TIME_S))
             )
         state = daemon.state
         nav = f"{state.account.nav_usd:,.2f} USD" if state.account is not None else "unknown"

@@ -1,7 +1,8 @@
 """`alvh gateway`: the embedded paper account as a server of its own, in real time.
 
-Its market has a time of its own: it opens in session whatever the wall clock says, and from then on runs beside it. The distance
-between the two is kept with the account, so that a restart finds market time where it would be by now.
+Its market has a time of its own: it opens in session whatever the wall clock says, and then runs beside
+it. The distance between the two is kept with the account, so that a restart finds market time where it would
+be by now.
 """
 
 import asyncio
@@ -32,11 +33,12 @@ from simulator.server import GatewayServer
 from simulator.stochastic import StochasticMarket
 from simulator.store import StateError, Store
 
-#: The session in which the market in the box opens when nothing else is asked for, and how long after the open.
+#: The session in which the market opens when nothing else is asked for, and how long after the open.
 FIRST_SESSION = date(2026, 3, 2)
 AFTER_OPEN = timedelta(minutes=30)
 BEFORE_CLOSE = timedelta(minutes=30)
 SAVE_INTERVAL_S = 1.0
+LOCK_PATIENCE_S, LOCK_LOOK_S = 5.0, 0.1
 SCENARIO = "random"
 HISTORY_STEP_S = 1.0
 
@@ -79,7 +81,7 @@ async def serve(
     wall = WallClock()
     start = _opening(at, history, wall.now())
     market = _market(seed, history, start, scenario)
-    store = _store(state)
+    store = await _store(state, LOCK_PATIENCE_S if until_eof else 0.0)
     try:
         exchange = Exchange(market, account, store=store)
     except StateError as error:
@@ -106,7 +108,7 @@ async def serve(
             "market_time": now().astimezone(MARKET_TZ).isoformat(timespec="seconds"),
         }
     )
-    await _until_stopped(exchange, until_eof)
+    await _until_stopped(exchange, server, until_eof)
     await server.stop()
     await page_server.stop()
     exchange.checkpoint()
@@ -120,10 +122,11 @@ def _announce(facts: dict[str, object]) -> None:
     sys.stdout.buffer.flush()
 
 
-async def _until_stopped(exchange: Exchange, until_eof: bool) -> None:
-    """Wait for SIGTERM, SIGINT or, where asked to, the end of standard input: then whoever started this is gone.
+async def _until_stopped(exchange: Exchange, server: GatewayServer, until_eof: bool) -> None:
+    """Wait for SIGTERM, SIGINT or, where asked to, the end of standard input: then the parent is gone.
 
-    Saves now and then, so that market time moves on over a crash.
+    Saves now and then, so that market time moves on over a crash. A market that cannot be stepped ends it: a
+    gateway whose prices stand still must not look alive.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -132,6 +135,7 @@ async def _until_stopped(exchange: Exchange, until_eof: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     while not stopped.is_set():
+        server.require_stepping()
         try:
             async with asyncio.timeout(SAVE_INTERVAL_S):
                 await stopped.wait()
@@ -139,17 +143,21 @@ async def _until_stopped(exchange: Exchange, until_eof: bool) -> None:
             exchange.checkpoint()
 
 
-def _store(state: Path | None) -> Store | None:
-    if state is None:
-        return None
-    try:
-        return Store(state)
-    except StateError as error:
-        raise GatewayError(str(error)) from error
+async def _store(state: Path | None, patience_s: float) -> Store | None:
+    """The state folder. A gateway whose parent was just killed may hold it for another moment."""
+    while state is not None:
+        try:
+            return Store(state)
+        except StateError as error:
+            if patience_s <= 0:
+                raise GatewayError(str(error)) from error
+        await asyncio.sleep(LOCK_LOOK_S)
+        patience_s -= LOCK_LOOK_S
+    return None
 
 
 def _offset_s(exchange: Exchange, start: datetime, wall: datetime) -> float:
-    """Market time less wall time: as kept, moved forward into the next session if it is out of hours by now."""
+    """Market time less wall time: as kept, or moved into the next session if it is out of hours by now."""
     kept = exchange.clock_offset_s
     if not kept:
         return (start - wall).total_seconds()

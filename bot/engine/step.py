@@ -45,7 +45,7 @@ from market.rounding import round_price, round_ratio
 from market.sessions import MARKET_TZ, is_session
 from risk.state import Cause
 
-STARTS_KEPT = 8
+STARTS_KEPT = 64
 
 
 def step(state: EngineState, timed: TimedEvent) -> Step:

@@ -1,0 +1,51 @@
+"""When the journal becomes durable: at once before an order, now and then for everything else.
+
+A checkpoint is written every ten minutes and at the end, behind the record that promises its digest.
+"""
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from bot.codec import canonical
+from bot.commit import Committer
+from bot.engine.state import EngineState
+from bot.opening import OpenJournal
+
+CHECKPOINT_INTERVAL = timedelta(minutes=10)
+
+
+class Durability:
+    """The journal's commits and checkpoints. Telemetry waits `interval` for its turn, at most."""
+
+    def __init__(self, opened: OpenJournal, commit: Committer, interval: timedelta) -> None:
+        self._journal = opened.journal
+        self._checkpoints = opened.checkpoints
+        self._commit = commit
+        self._interval = interval
+        self._count = 0
+        self._committed_at: datetime | None = None
+        self._checkpoint_at: datetime | None = None
+
+    async def now(self, time: datetime) -> None:
+        """Return once everything appended so far is durable. Raises JournalError."""
+        self._committed_at = time
+        self._count = self._journal.count
+        await self._commit(self._journal)
+
+    async def in_turn(self, time: datetime, state: EngineState) -> None:
+        """Write a checkpoint or commit, when there is something new and it is time. Raises JournalError."""
+        if self._journal.count == self._count:
+            return
+        if self._checkpoint_at is None or time - self._checkpoint_at >= CHECKPOINT_INTERVAL:
+            await self.checkpoint(time, state)
+        elif self._committed_at is None or time - self._committed_at >= self._interval:
+            await self.now(time)
+
+    async def checkpoint(self, time: datetime, state: EngineState) -> None:
+        """Keep the state that holds after the last record."""
+        self._checkpoint_at = time
+        data = canonical(state)
+        self._journal.append(time, "Checkpointed", {"sha256": sha256(data).hexdigest()})
+        seq, head = self._journal.count, self._journal.head
+        await self.now(time)
+        self._checkpoints.save(seq, head, data)
