@@ -10,7 +10,9 @@ from market.quote import Quote
 from risk.context import LiveOrder, ReviewContext
 from risk.exposure import Stake
 from risk.limits import RiskLimits
-from risk.state import RiskState
+from risk.review import review
+from risk.state import Cause, RiskState
+from risk.verdict import Check
 
 NOW = datetime(2020, 2, 3, 15, 0, tzinfo=UTC)
 EXPIRY = date(2020, 3, 20)
@@ -135,3 +137,27 @@ def healthy(**changes: object) -> ReviewContext:
         init_margin_usd=10_000.0,
     )
     return replace(context, **changes)  # type: ignore[arg-type]  # a test's own choice of fields
+
+
+LIMITS = limits()
+
+
+def check(name: str, trade: Trade, context: ReviewContext) -> Check:
+    """The one check of this name in the verdict."""
+    (found,) = [one for one in review(trade, context, LIMITS).checks if one.name == name]
+    return found
+
+
+def refused(trade: Trade, context: ReviewContext) -> tuple[str, ...]:
+    """Names of the checks that refuse."""
+    return review(trade, context, LIMITS).refusals
+
+
+def book(*stakes: Stake, **changes: object) -> ReviewContext:
+    """A healthy context that holds these."""
+    return healthy(stakes=stakes, **changes)
+
+
+def reducing(cause: Cause) -> RiskState:
+    """A state with one cause to reduce."""
+    return RiskState().with_cause(cause, "seen")
