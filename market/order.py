@@ -41,6 +41,7 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
             OrderStatus.FILLED,
             OrderStatus.CANCELLED,
             OrderStatus.REJECTED,
+            OrderStatus.CANCEL_SENT,
             OrderStatus.UNKNOWN,
             OrderStatus.LOST,
         }
@@ -74,6 +75,7 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
             OrderStatus.CANCELLED,
             OrderStatus.FILLED,
             OrderStatus.WORKING,
+            OrderStatus.PARTIAL,
             OrderStatus.REJECTED,
             OrderStatus.UNKNOWN,
         }

@@ -53,10 +53,18 @@ class Portfolio:
         return Portfolio({**self.fills, base: replace(known, commission=commission_usd)}, self.carried)
 
     def settle(self, con_ids: Iterable[int]) -> "Portfolio":
-        """Drop expired contracts: the clearing house settled them in cash and no execution says so."""
-        gone = set(con_ids)
-        fills = {base: fill for base, fill in self.fills.items() if fill.con_id not in gone}
-        return Portfolio(fills, {con_id: held for con_id, held in self.carried.items() if con_id not in gone})
+        """Drop expired contracts: the clearing house settled them in cash and no execution says so.
+
+        Their executions stay known, so that hearing of one again changes nothing.
+        """
+        held = self.positions()
+        carried = dict(self.carried)
+        for con_id in con_ids:
+            if con_id in held:
+                before = carried.pop(con_id, Position(con_id, 0)).quantity
+                if rest := before - held[con_id].quantity:
+                    carried[con_id] = Position(con_id, rest)
+        return Portfolio(self.fills, carried)
 
     def carry(self, before: datetime) -> "Portfolio":
         """Fold executions older than `before` into the carried positions."""

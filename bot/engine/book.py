@@ -1,72 +1,86 @@
-"""The book: orders, executions, and the proof that the two agree.
+"""The book: orders moved by broker evidence alone, executions folded into structures.
 
-Orders are moved by broker evidence alone, executions are folded into structures. Identity is the
-order reference; the broker's order ids are not identities across a restart. A fill is whatever an execution
-says, each counted once; a status never fills anything.
+Identity is the order reference; the broker's order ids are not identities across a restart. A fill is
+whatever an execution says, each counted once; a status never fills anything, it only tells how many fills
+are still to be heard of.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.engine.state import EngineState, OrderLine
-from bot.events import CommissionReported, Executed, OrderReported, Reconciled
-from market.contract import Contract
+from bot.events import CommissionReported, Executed, OrderReported
 from market.order import Fill, OrderStatus, execution_base, may_become
 from market.rounding import round_price
+from market.sessions import MARKET_TZ
 from risk.state import Cause
 from strategies.base import Intent, Structure
 
-ABSENCE_PROOF = timedelta(seconds=60)
-ENDED_ORDERS_KEPT = timedelta(days=4)
-EXECUTIONS_KEPT = timedelta(days=4)
+# A broker tells the executions of up to seven days again: what is forgotten must be older.
+EXECUTIONS_KEPT = timedelta(days=8)
+ENDED_ORDERS_KEPT = EXECUTIONS_KEPT
 
 
 def report_order(state: EngineState, report: OrderReported, time: datetime) -> EngineState:
     """Move an order by one piece of broker evidence; a step the table does not know is ignored.
 
-    A report for an order that is not ours is remembered as nothing: `reconcile` decides about strangers.
+    A report for an order that is not ours changes nothing here: reconciliation decides about strangers. One
+    order under two permanent ids, or one that works although it had ended, makes the book a mismatch.
     """
     line = state.orders.get(report.order_ref)
     if line is None:
         return state
     order = line.order
-    perm_id = report.perm_id or order.perm_id
-    if order.perm_id and perm_id != order.perm_id:
-        detail = f"{order.order_ref} lives twice at the broker: {order.perm_id} and {perm_id}"
-        return replace(state, risk=state.risk.with_cause(Cause.MISMATCH, detail))
-    if report.status == order.status or not may_become(order.status, report.status):
-        moved = replace(order, perm_id=perm_id)
-    else:
-        moved = replace(order, perm_id=perm_id, status=report.status, reason=report.reason or order.reason)
-    ended = time if moved.status.is_terminal and line.ended_at is None else line.ended_at
-    return _with_order(state, replace(line, order=moved, ended_at=ended, absent_since=None))
+    fault = contradiction(line, report)
+    if fault:
+        return replace(state, risk=state.risk.with_cause(Cause.MISMATCH, fault))
+    order = replace(order, perm_id=report.perm_id or order.perm_id)
+    if report.status != order.status and may_become(order.status, report.status):
+        order = replace(order, status=report.status, reason=report.reason or order.reason)
+    told = order.quantity if report.status is OrderStatus.FILLED else report.filled
+    line = replace(
+        line,
+        order=order,
+        told=max(line.told, told),
+        ended_at=time if order.status.is_terminal and line.ended_at is None else line.ended_at,
+        # A doubt of our own side is no sign of life.
+        absent_since=line.absent_since if report.status is OrderStatus.UNKNOWN else None,
+    )
+    return with_order(state, line)
+
+
+def contradiction(line: OrderLine, report: OrderReported) -> str:
+    """What a report says that cannot be true of this order, or nothing."""
+    order = line.order
+    if order.perm_id and report.perm_id and report.perm_id != order.perm_id:
+        return f"{order.order_ref} lives twice at the broker: {order.perm_id} and {report.perm_id}"
+    # A report of a filled order may simply be older than its last execution.
+    is_over = order.status.is_terminal and order.status is not OrderStatus.FILLED
+    is_live = not report.status.is_terminal and report.status is not OrderStatus.UNKNOWN
+    return (
+        f"{order.order_ref} is {order.status.value} here and works at the broker"
+        if is_over and is_live
+        else ""
+    )
 
 
 def apply_execution(state: EngineState, executed: Executed, time: datetime) -> EngineState:
     """Fold one execution in, once.
 
-    One that no order of ours explains makes the book a mismatch.
+    A correction first takes out what it corrects. An execution that no order of ours explains makes the book
+    a mismatch.
     """
     fill, contract = executed.fill, executed.contract
-    if state.portfolio.knows(fill.exec_id):
+    if state.portfolio.knows(fill.exec_id) or fill.time < time - EXECUTIONS_KEPT:
         return state
-    replaced = state.portfolio.fills.get(execution_base(fill.exec_id))
-    state = replace(
-        state,
-        portfolio=state.portfolio.apply(fill),
-        contracts={**state.contracts, contract.con_id: contract},
-    )
-    line = state.orders.get(fill.order_ref)
-    if line is None:
-        detail = f"execution {fill.exec_id} of {contract.describe()} belongs to no order of ours"
-        return replace(state, risk=state.risk.with_cause(Cause.MISMATCH, detail))
-    if replaced is not None:  # a correction: what it corrects goes out of the books before it goes in
-        undo = replace(fill, quantity=-replaced.quantity, price=replaced.price)
-        line, state = _book_fill(state, line, undo)
-    line, state = _book_fill(state, line, fill)
-    line = _follow_fills(line, time)
-    return _with_order(state, line)
+    base = execution_base(fill.exec_id)
+    corrected = state.portfolio.fills.get(base)
+    portfolio = state.portfolio.apply(fill)
+    state = replace(state, portfolio=portfolio, contracts={**state.contracts, contract.con_id: contract})
+    if corrected is not None:
+        paid = None if corrected.commission is None else -corrected.commission
+        state = _book(state, replace(corrected, quantity=-corrected.quantity, commission=paid), time)
+    return _book(state, portfolio.fills[base], time)
 
 
 def apply_commission(state: EngineState, report: CommissionReported) -> EngineState:
@@ -81,34 +95,7 @@ def apply_commission(state: EngineState, report: CommissionReported) -> EngineSt
     if structure is None:
         return state
     fees = round_price(structure.fees_usd - (known.commission or 0.0) + report.commission_usd)
-    return _with_structure(state, replace(structure, fees_usd=fees))
-
-
-def reconcile(state: EngineState, found: Reconciled, time: datetime) -> EngineState:
-    """Take the broker's complete knowledge in: executions first, then orders, then compare positions.
-
-    An order the broker does not know is LOST only after two complete snapshots at least 60 s apart;
-    until then it is UNKNOWN. Positions that differ from the fold of executions make the state REDUCING
-    until they agree again.
-    """
-    for executed in found.executions:
-        state = apply_execution(state, executed, time)
-    for commission in found.commissions:
-        state = apply_commission(state, commission)
-    for report in found.orders:
-        state = report_order(state, report, time)
-    known = {report.order_ref for report in found.orders}
-    for line in state.working():
-        if line.order.order_ref not in known:
-            state = _with_order(state, _absent(line, time))
-    strangers = sorted(
-        report.order_ref or f"perm id {report.perm_id}"
-        for report in found.orders
-        if report.order_ref not in state.orders and not report.status.is_terminal
-    )
-    state = _settle_expired(state, dict(found.positions), time)
-    state = _compare(state, dict(found.positions), strangers)
-    return replace(state, reconciled=True)
+    return with_structure(state, replace(structure, fees_usd=fees))
 
 
 def mark_in_flight_unknown(state: EngineState) -> EngineState:
@@ -129,7 +116,7 @@ def refresh_unknown(state: EngineState) -> EngineState:
 
 
 def tidy(state: EngineState, time: datetime) -> EngineState:
-    """Forget what can no longer matter: ended orders, closed structures and old executions."""
+    """Forget what can no longer matter: ended orders, closed structures, old executions and old words."""
     orders = {
         ref: line
         for ref, line in state.orders.items()
@@ -141,96 +128,52 @@ def tidy(state: EngineState, time: datetime) -> EngineState:
         for key, structure in state.structures.items()
         if not structure.is_flat or key in owners
     }
-    held = {con_id for structure in structures.values() for con_id in dict(structure.opened_legs)}
-    streamed = (
-        set(state.lines) | held | {leg.contract.con_id for s in structures.values() for leg in s.combo.legs}
-    )
+    portfolio = state.portfolio.carry(time - EXECUTIONS_KEPT)
+    kept = {
+        *state.lines,
+        *portfolio.positions(),
+        *(fill.con_id for fill in portfolio.fills.values()),
+        *(leg.contract.con_id for structure in structures.values() for leg in structure.combo.legs),
+    }
     contracts = {
         con_id: contract
         for con_id, contract in state.contracts.items()
-        if contract.right is None or con_id in streamed or con_id in state.portfolio.positions()
+        if contract.right is None or con_id in kept
     }
+    told = {about: at for about, at in state.held_at.items() if time - at < ENDED_ORDERS_KEPT}
     return replace(
         state,
         orders=orders,
         structures=structures,
         contracts=contracts,
-        portfolio=state.portfolio.carry(time - EXECUTIONS_KEPT),
+        portfolio=portfolio,
+        last_held={about: text for about, text in state.last_held.items() if about in told},
+        held_since={about: count for about, count in state.held_since.items() if about in told},
+        held_at=told,
     )
 
 
-def _absent(line: OrderLine, time: datetime) -> OrderLine:
-    order = line.order
-    if line.absent_since is not None and time - line.absent_since >= ABSENCE_PROOF:
-        status = OrderStatus.LOST if not line.filled_legs else OrderStatus.CANCELLED
-        if may_become(order.status, status):
-            lost = replace(order, status=status, reason="the broker knows no such order")
-            return replace(line, order=lost, ended_at=time)
-    if may_become(order.status, OrderStatus.UNKNOWN):
-        order = replace(order, status=OrderStatus.UNKNOWN)
-    return replace(line, order=order, absent_since=line.absent_since or time)
+def with_order(state: EngineState, line: OrderLine) -> EngineState:
+    """The state with this order in place of what it was."""
+    return replace(state, orders={**state.orders, line.order.order_ref: line})
 
 
-def _settle_expired(state: EngineState, held: Mapping[int, int], time: datetime) -> EngineState:
-    """Close structures whose expiry has passed and whose legs the broker no longer shows."""
-    today = time.date()
-    for key, structure in state.structures.items():
-        expiry = structure.combo.legs[0].contract.expiry
-        legs = structure.legs
-        if expiry is None or expiry >= today or not legs or any(con_id in held for con_id in legs):
-            continue
-        settled = replace(structure, settled=True, closed_reason="expired and settled in cash")
-        state = _with_structure(state, settled)
-        state = replace(state, portfolio=state.portfolio.settle(legs))
-        state = replace(state, structures={**state.structures, key: settled})
-    return state
+def with_structure(state: EngineState, structure: Structure) -> EngineState:
+    """The state with this structure in place of what it was."""
+    return replace(state, structures={**state.structures, structure.structure_id: structure})
 
 
-def _compare(state: EngineState, held: Mapping[int, int], strangers: list[str]) -> EngineState:
-    ours = {con_id: position.quantity for con_id, position in state.portfolio.positions().items()}
-    theirs = {con_id: quantity for con_id, quantity in held.items() if quantity}
-    broken = _half_filled(state)
-    if ours == theirs and not strangers and not broken:
-        return replace(state, risk=state.risk.without(Cause.MISMATCH))
-    if strangers:
-        detail = f"working order {strangers[0]} is not ours"
-    elif broken:
-        detail = f"{broken} holds legs that are not whole units"
-    else:
-        con_id = min(set(ours.items()) ^ set(theirs.items()))[0]
-        name = _name(state.contracts, con_id)
-        detail = f"{name}: journal {ours.get(con_id, 0)}, broker {theirs.get(con_id, 0)}"
-    risk = state.risk.without(Cause.MISMATCH).with_cause(Cause.MISMATCH, detail)
-    return replace(state, risk=risk)
-
-
-def _half_filled(state: EngineState) -> str:
-    """A structure no order works on whose legs are not its whole units, or nothing."""
-    busy = state.busy_structures()
-    for key, structure in state.structures.items():
-        whole = {leg.contract.con_id: structure.quantity * leg.signed_ratio for leg in structure.combo.legs}
-        held = structure.legs
-        if key not in busy and held and held != {con_id: count for con_id, count in whole.items() if count}:
-            return key
-    return ""
-
-
-def _name(contracts: Mapping[int, Contract], con_id: int) -> str:
-    contract = contracts.get(con_id)
-    return contract.describe() if contract is not None else f"contract {con_id}"
-
-
-def _book_fill(state: EngineState, line: OrderLine, fill: Fill) -> tuple[OrderLine, EngineState]:
+def _book(state: EngineState, fill: Fill, time: datetime) -> EngineState:
     """Count a fill on its order and on its structure."""
-    line = replace(
-        line,
-        filled_legs=_count(line.filled_legs, fill),
-        cost=round_price(line.cost + fill.quantity * fill.price),
-    )
-    structure = state.structures.get(line.structure_id)
-    if structure is None:
-        return line, state
+    line = state.orders.get(fill.order_ref)
+    if line is None or all(leg.contract.con_id != fill.con_id for leg in line.order.combo.legs):
+        detail = f"execution {fill.exec_id} of contract {fill.con_id} belongs to no order of ours"
+        return replace(state, risk=state.risk.with_cause(Cause.MISMATCH, detail))
+    line, structure = _structure_of(state, line)
     cost = fill.quantity * fill.price
+    line = replace(
+        line, filled_legs=_count(line.filled_legs, fill), cost=round_price(line.cost + cost), executed_at=time
+    )
     fees = round_price(structure.fees_usd + (fill.commission or 0.0))
     if line.intent is Intent.OPEN:
         structure = replace(
@@ -246,7 +189,22 @@ def _book_fill(state: EngineState, line: OrderLine, fill: Fill) -> tuple[OrderLi
             closed_cost=round_price(structure.closed_cost + cost),
             fees_usd=fees,
         )
-    return line, _with_structure(state, structure)
+    return with_order(with_structure(state, structure), _follow_fills(line, time))
+
+
+def _structure_of(state: EngineState, line: OrderLine) -> tuple[OrderLine, Structure]:
+    """The structure an order's fills belong to.
+
+    A later attempt may stand in its place with other strikes: then a late fill of the earlier one is a
+    structure of its own, watched and closed like any other.
+    """
+    structure = state.structures.get(line.structure_id)
+    if structure is not None and (line.intent is Intent.CLOSE or structure.combo == line.order.combo):
+        return line, structure
+    number = line.order.order_ref.rpartition("-")[2]
+    line = replace(line, structure_id=f"{line.structure_id}-late-{number}")
+    opened = line.sent_at.astimezone(MARKET_TZ).date()
+    return line, Structure(line.structure_id, line.strategy, line.order.combo, opened)
 
 
 def _count(legs: tuple[tuple[int, int], ...], fill: Fill) -> tuple[tuple[int, int], ...]:
@@ -265,18 +223,8 @@ def _follow_fills(line: OrderLine, time: datetime) -> OrderLine:
         else 0
         for leg in order.combo.legs
     )
-    status = OrderStatus.FILLED if units >= order.quantity else OrderStatus.PARTIAL
-    if status is OrderStatus.PARTIAL and order.status is not OrderStatus.SENT:
-        status = order.status
-    if order.status is OrderStatus.FILLED or not may_become(order.status, status):
-        status = order.status
+    status = order.status
+    if units >= order.quantity and may_become(status, OrderStatus.FILLED):
+        status = OrderStatus.FILLED
     ended = time if status.is_terminal and line.ended_at is None else line.ended_at
-    return replace(line, order=replace(order, filled=units, status=status), ended_at=ended)
-
-
-def _with_order(state: EngineState, line: OrderLine) -> EngineState:
-    return replace(state, orders={**state.orders, line.order.order_ref: line})
-
-
-def _with_structure(state: EngineState, structure: Structure) -> EngineState:
-    return replace(state, structures={**state.structures, structure.structure_id: structure})
+    return replace(line, order=replace(order, filled=units, status=status), ended_at=ended, absent_since=None)

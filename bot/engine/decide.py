@@ -102,7 +102,7 @@ def _judge(
     if state.parameters is None:
         return Step(state)
     order_ref = order_reference(state, proposal.strategy, time)
-    others_usd = 0.0 if proposal.reserves else reserved_usd
+    others_usd = 0.0 if proposal.reserves else _unspent_usd(state, reserved_usd)
     context = review_context(state, order_ref, time, others_usd)
     verdict = review(proposal, context, state.parameters.limits)
     if verdict.ruling is Ruling.DENIED:
@@ -123,6 +123,7 @@ def _want(state: EngineState, found: dict[str, Evaluation], time: datetime) -> S
     named = {c.con_id for c in state.contracts.values() if c.security_type is not SecurityType.OPTION}
     read = {line.con_id for evaluation in found.values() for line in evaluation.lines}
     under_way = {leg.contract.con_id for line in state.working() for leg in line.order.combo.legs}
+    under_way.update(con_id for con_id in state.portfolio.positions() if con_id in state.contracts)
     lines = tuple(sorted(named | read | under_way))
     if lines != state.lines:
         commands.append(StreamLines(lines))
@@ -153,17 +154,28 @@ def _headroom_usd(state: EngineState, reserved_usd: float) -> float | None:
     """What one more condor of this session may lose."""
     if state.account is None or state.parameters is None:
         return None
-    working = sum(
-        unit_max_loss_usd(line.order.combo, line.limit_worst, line.fees_per_unit_usd) * line.order.remaining
-        for line in state.working()
-        if line.intent is Intent.OPEN
-    )
     return initiation_headroom_usd(
         state.account.nav_usd,
-        _committed_usd(state) + working,
-        reserved_usd,
+        _committed_usd(state) + sum(_at_stake_usd(line) for line in _opening(state)),
+        _unspent_usd(state, reserved_usd),
         state.parameters.limits.initiation_max_fraction,
     )
+
+
+def _opening(state: EngineState) -> list[OrderLine]:
+    return [line for line in state.working() if line.intent is Intent.OPEN]
+
+
+def _at_stake_usd(line: OrderLine) -> float:
+    """Worst loss of what an opening order may still trade."""
+    unit = unit_max_loss_usd(line.order.combo, line.limit_worst, line.fees_per_unit_usd)
+    return unit * line.order.remaining
+
+
+def _unspent_usd(state: EngineState, reserved_usd: float) -> float:
+    """What is left of a hedge's reserve beyond its working order, which is counted by itself."""
+    working = sum(_at_stake_usd(line) for line in _opening(state) if line.reserves)
+    return max(reserved_usd - working, 0.0)
 
 
 def _watch_feeds(state: EngineState, time: datetime) -> EngineState:

@@ -80,7 +80,7 @@ def place(
         checks=verdict.checks,
         notes=proposal.notes,
     )
-    state = _reset_held(state, proposal.strategy)
+    state = _reset_held(_reset_held(state, proposal.strategy), proposal.structure_id)
     state = replace(
         state,
         decisions=number,
@@ -105,12 +105,14 @@ def hold(
         reason = f"risk refuses {denied[0].structure_id}: {', '.join(refusals) or 'no size left'}"
     else:
         reason = f"blocked by {', '.join(blocking)}" if blocking else "nothing to do"
-    counted = _evaluations(state, strategy) + 1
+    # A refusal belongs to its structure: two of them do not make news of each other.
+    about = strategy if denied is None else denied[0].structure_id
+    counted = _evaluations(state, about) + 1
     signature = f"{state.session}|{reason}"
-    told_at = state.held_at.get(strategy)
+    told_at = state.held_at.get(about)
     is_fresh = told_at is not None and (time - told_at < RETOLD or not evaluation.gates)
-    if state.last_held.get(strategy) == signature and is_fresh:
-        return Step(replace(state, held_since={**state.held_since, strategy: counted}))
+    if state.last_held.get(about) == signature and is_fresh:
+        return Step(replace(state, held_since={**state.held_since, about: counted}))
     number = state.decisions + 1
     decision = Decision(
         decision_id=decision_id(time, number),
@@ -132,9 +134,9 @@ def hold(
         replace(
             state,
             decisions=number,
-            last_held={**state.last_held, strategy: signature},
-            held_since={**state.held_since, strategy: 0},
-            held_at={**state.held_at, strategy: time},
+            last_held={**state.last_held, strategy: "", about: signature},
+            held_since={**state.held_since, about: 0},
+            held_at={**state.held_at, about: time},
         ),
         (decision,),
     )
@@ -145,14 +147,14 @@ def was_refused(verdict: Verdict) -> bool:
     return verdict.ruling is Ruling.DENIED or verdict.quantity < 1
 
 
-def _evaluations(state: EngineState, strategy: str) -> int:
-    """Evaluations since this strategy last said something."""
-    return state.held_since.get(strategy, 0)
+def _evaluations(state: EngineState, about: str) -> int:
+    """Evaluations since something was last said about a strategy or a structure."""
+    return state.held_since.get(about, 0)
 
 
-def _reset_held(state: EngineState, strategy: str) -> EngineState:
+def _reset_held(state: EngineState, about: str) -> EngineState:
     return replace(
         state,
-        last_held={**state.last_held, strategy: ""},
-        held_since={**state.held_since, strategy: 0},
+        last_held={**state.last_held, about: ""},
+        held_since={**state.held_since, about: 0},
     )

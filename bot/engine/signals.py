@@ -135,12 +135,15 @@ def _count(state: EngineState, day: date, is_last: bool, time: datetime) -> Step
     state = replace(state, near_term=near, hedge=hedge)
     if not is_last:
         return Step(state)
-    if fired and state.account is not None and near.backwardation is not None:
-        hedge = vix_hedge.near_term_fired(
-            hedge, day, next_session(day), near.backwardation, state.account.nav_usd
-        )
-        state = replace(state, hedge=hedge)
-        return _tell(state, Verb.FIRE, "the near-term layer fires", day, readings, time)
+    if fired and near.backwardation is not None:
+        reason = "the near-term layer fires"
+        if state.account is None:
+            reason = f"{reason}; without a net asset value no tranche can be sized"
+        else:
+            hedge = vix_hedge.near_term_fired(
+                hedge, day, next_session(day), near.backwardation, state.account.nav_usd
+            )
+        return _tell(replace(state, hedge=hedge), Verb.FIRE, reason, day, readings, time)
     reason = "the near-term layer is unknown" if fired is None else "the near-term layer does not fire"
     return _tell(state, Verb.READ, reason, day, readings, time)
 

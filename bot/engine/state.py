@@ -11,7 +11,7 @@ from bot.engine.decision import Decision
 from bot.engine.parameters import Parameters
 from bot.events import AccountTaken, Command, Feed, Job, Opened
 from market.contract import Contract
-from market.order import Order, OrderStatus
+from market.order import Order
 from market.portfolio import Portfolio
 from market.quote import Quote
 from risk.state import RiskState
@@ -42,11 +42,20 @@ class OrderLine:
     cost: float = 0.0  # points paid for them
     absent_since: datetime | None = None  # first complete broker snapshot that did not know the order
     ended_at: datetime | None = None
+    told: int = 0  # most units filled by the broker's word; its executions may still be on their way
+    executed_at: datetime | None = None
 
     @property
     def awaits_executions(self) -> bool:
-        """Filled by the broker's word while executions are missing here: only executions fill anything."""
-        return self.order.status is OrderStatus.FILLED and self.order.filled < self.order.quantity
+        """Ended, with fewer units filled here than by the broker's word: only executions fill anything."""
+        return self.order.filled < self.told and self.order.status.is_terminal
+
+    @property
+    def has_odd_legs(self) -> bool:
+        """Whether the executions so far do not make whole units."""
+        filled = self.order.filled
+        whole = {leg.contract.con_id: filled * leg.signed_ratio for leg in self.order.combo.legs if filled}
+        return dict(self.filled_legs) != whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +119,9 @@ class EngineState:
     look_due: bool = False  # an order or a fill asks for a look, whatever the quotes do
     read: tuple[int, ...] = ()  # contracts whose quotes the last evaluation could act on
     reconcile_asked_at: datetime | None = None
-    last_held: Mapping[str, str] = field(default_factory=dict)  # strategy -> signature of its last HOLD
-    held_since: Mapping[str, int] = field(default_factory=dict)  # strategy -> evaluations since then
+    # What was last said about a strategy that holds, or about a structure that risk refused.
+    last_held: Mapping[str, str] = field(default_factory=dict)
+    held_since: Mapping[str, int] = field(default_factory=dict)  # evaluations since then
     held_at: Mapping[str, datetime] = field(default_factory=dict)
 
     def working(self) -> tuple[OrderLine, ...]:
@@ -119,7 +129,7 @@ class EngineState:
         return tuple(line for line in self.orders.values() if not line.order.status.is_terminal)
 
     def busy_structures(self) -> frozenset[str]:
-        """Structures with a working order, or with a filled one whose executions are still due."""
+        """Structures with a working order, or with an ended one whose executions are still due."""
         return frozenset(
             line.structure_id
             for line in self.orders.values()

@@ -14,6 +14,7 @@ from bot.engine import book, signals
 from bot.engine.decide import evaluate, may_evaluate, nothing_read_changed
 from bot.engine.decision import Decision, Verb
 from bot.engine.parameters import parameters
+from bot.engine.reconciliation import reconcile
 from bot.engine.state import EngineState, Listing, Step
 from bot.engine.working import cancel_opening, decision_id
 from bot.events import (
@@ -67,6 +68,7 @@ def _opened(state: EngineState, event: Opened, time: datetime) -> Step:
             opened=event,
             parameters=parameters(event.rules),
             connected=False,
+            announced="",
             stopping=False,
             lines=(),
             quotes={},
@@ -81,9 +83,20 @@ def _opened(state: EngineState, event: Opened, time: datetime) -> Step:
 def _connected(state: EngineState, event: Connected, time: datetime) -> Step:
     if state.opened is not None and event.account != state.opened.account:
         detail = f"the gateway serves {event.account}, allowed is {state.opened.account}"
-        return Step(replace(state, risk=state.risk.with_cause(Cause.ACCOUNT, detail)))
-    state = replace(state, connected=True, announced=event.account, reconciled=False)
-    return Step(replace(state, lines=(), quotes={}, alive={}, feeds_asked={Feed.INDEX: time}))
+        risk = state.risk.with_cause(Cause.ACCOUNT, detail)
+        return Step(replace(state, connected=False, announced=event.account, reconciled=False, risk=risk))
+    state = replace(
+        state,
+        connected=True,
+        announced=event.account,
+        reconciled=False,
+        lines=(),
+        quotes={},
+        alive={},
+        feeds_asked={Feed.INDEX: time},
+        risk=state.risk.without(Cause.ACCOUNT),
+    )
+    return Step(state)
 
 
 def _disconnected(state: EngineState, event: Disconnected, _time: datetime) -> Step:
@@ -95,10 +108,11 @@ def _disconnected(state: EngineState, event: Disconnected, _time: datetime) -> S
 
 
 def _contracts_named(state: EngineState, event: ContractsNamed, _time: datetime) -> Step:
+    held = state.portfolio.positions()
     kept = {
         con_id: contract
         for con_id, contract in state.contracts.items()
-        if contract.security_type is SecurityType.OPTION
+        if contract.security_type is SecurityType.OPTION or con_id in held
     }
     state = replace(state, contracts={**kept, **{c.con_id: c for c in event.contracts}})
     lines = tuple(sorted({*state.lines, *(contract.con_id for contract in event.contracts)}))
@@ -192,8 +206,9 @@ def _executed(state: EngineState, event: Executed, time: datetime) -> Step:
     after = state.orders.get(event.fill.order_ref)
     if before is None or after is None or after.order.filled == before.order.filled:
         return Step(state)
-    price = round_price(after.cost / after.order.filled) if after.order.filled else 0.0
-    reason = f"filled {after.order.filled} of {after.order.quantity} at {price:g}"
+    reason = f"filled {after.order.filled} of {after.order.quantity}"
+    if after.order.filled and not after.has_odd_legs:
+        reason = f"{reason} at {round_price(after.cost / after.order.filled):g}"
     return _booked(state, event.fill.order_ref, reason, time)
 
 
@@ -202,13 +217,13 @@ def _commission_reported(state: EngineState, event: CommissionReported, _time: d
 
 
 def _reconciled(state: EngineState, event: Reconciled, time: datetime) -> Step:
-    state = book.refresh_unknown(book.reconcile(state, event, time))
-    state = book.tidy(state, time)
-    return Step(replace(state, reconcile_asked_at=None if not state.working() else state.reconcile_asked_at))
+    state = book.refresh_unknown(reconcile(state, event, time))
+    return Step(book.tidy(state, time))
 
 
 def _job_due(state: EngineState, event: JobDue, time: datetime) -> Step:
-    if state.jobs_done.get(event.job) == event.session:
+    done = state.jobs_done.get(event.job)
+    if done is not None and event.session <= done:
         return Step(state)
     state = replace(state, jobs_done={**state.jobs_done, event.job: event.session})
     if event.job is Job.SETTLEMENT_FINAL:
@@ -269,9 +284,11 @@ def _tell_risk(state: EngineState, time: datetime) -> Step:
         session=state.session,
         trading=state.risk.trading.value,
     )
+    # Orders under way may have to go now, not at the next quote that moves.
+    look_due = state.look_due or bool(state.working())
     level = "warning" if state.risk.causes else "info"
     alert = Alert(level, f"trading.{state.risk.trading.value}", causes)
-    return Step(replace(state, decisions=number), (decision,), (alert,))
+    return Step(replace(state, decisions=number, look_due=look_due), (decision,), (alert,))
 
 
 def _live_listings(state: EngineState) -> dict[str, Listing]:

@@ -15,7 +15,7 @@ from bot.engine.state import EngineState, OrderLine, Step
 from bot.events import CancelOrder, Command, Reconcile, ReplaceOrder
 from market.order import OrderStatus
 from market.rounding import round_price
-from risk.state import TradingState
+from risk.state import Cause, TradingState
 from strategies.base import Intent
 
 WALK_STEPS = 5
@@ -64,7 +64,8 @@ def _tend_one(
 ) -> Step:
     if line.order.status not in _MOVABLE:
         return Step(state)
-    if line.intent is Intent.OPEN and not _may_open(state, line):
+    is_halted = state.risk.trading is TradingState.HALTED
+    if is_halted or (line.intent is Intent.OPEN and not _may_open(state, line)):
         return _cancel(state, line, time, f"trading is {state.risk.trading.value}")
     if not trading_open:
         return _cancel(state, line, time, "the session ends")
@@ -77,8 +78,6 @@ def _tend_one(
 
 
 def _may_open(state: EngineState, line: OrderLine) -> bool:
-    if state.stopping or state.risk.trading is TradingState.HALTED:
-        return False
     return state.risk.trading is TradingState.ACTIVE or (line.reserves and state.risk.hedges_allowed)
 
 
@@ -107,6 +106,8 @@ def walked_limit(first: float, worst: float, tick: float, steps: int) -> float:
 
 
 def _evidence_is_due(state: EngineState, time: datetime) -> bool:
+    if any(cause is Cause.MISMATCH for cause, _ in state.risk.causes):
+        return True
     for line in state.orders.values():
         status = line.order.status
         if status is OrderStatus.UNKNOWN:
@@ -116,6 +117,9 @@ def _evidence_is_due(state: EngineState, time: datetime) -> bool:
         if status is OrderStatus.CANCEL_SENT and time - line.priced_at >= ASK_AGAIN:
             return True
         if line.awaits_executions and line.ended_at is not None and time - line.ended_at >= EXECUTIONS_DUE:
+            return True
+        last = line.executed_at
+        if not status.is_terminal and line.has_odd_legs and last and time - last >= EXECUTIONS_DUE:
             return True
     return False
 

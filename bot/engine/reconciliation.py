@@ -1,0 +1,171 @@
+"""The broker's complete knowledge against ours.
+
+What is absent is proved lost, what expired is settled, and whatever does not add up is a mismatch that lasts
+until it does.
+Three accounts of the same position have to agree: the broker's, the fold of all executions, and the legs of
+the structures the strategies watch. Contracts whose settlement has come are left out: the clearing house
+takes them away without an execution, and brokers show them for a while longer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.engine.book import (
+    apply_commission,
+    apply_execution,
+    contradiction,
+    report_order,
+    with_order,
+)
+from bot.engine.state import EngineState, OrderLine
+from bot.events import OrderReported, Reconciled
+from market.contract import Contract
+from market.order import OrderStatus, may_become
+from market.sessions import MARKET_TZ, option_expiry_instant
+from risk.state import Cause
+
+ABSENCE_PROOF = timedelta(seconds=60)
+EVEN_LEGS_DUE = timedelta(seconds=30)
+
+
+def reconcile(state: EngineState, found: Reconciled, time: datetime) -> EngineState:
+    """Take the broker's complete knowledge in: executions first, then orders, then compare positions.
+
+    An order the broker does not know is LOST only after two complete snapshots at least 60 s apart; until
+    then it is UNKNOWN. Whatever differs makes the state REDUCING until it agrees again.
+    """
+    for executed in found.executions:
+        state = apply_execution(state, executed, time)
+    for commission in found.commissions:
+        state = apply_commission(state, commission)
+    before = state.orders
+    for report in found.orders:
+        state = report_order(state, report, time)
+    known = {report.order_ref for report in found.orders}
+    for line in state.working():
+        if line.order.order_ref not in known:
+            state = with_order(state, _absent(line, time))
+        elif line.absent_since is not None:
+            state = with_order(state, replace(line, absent_since=None))
+    theirs = {con_id: quantity for con_id, quantity in found.positions if quantity}
+    state = _settle(state, theirs, time)
+    detail = (
+        _odd_order(before, found.orders)
+        or _overfilled(state)
+        or _half_filled(state, time)
+        or _unequal(state, theirs, time)
+    )
+    risk = state.risk.without(Cause.MISMATCH)
+    if detail:
+        return replace(state, reconciled=True, risk=risk.with_cause(Cause.MISMATCH, detail))
+    return replace(_nothing_due(state, time), reconciled=True, risk=risk)
+
+
+def is_settled(contract: Contract, time: datetime) -> bool:
+    """Whether the contract's settlement has come; never for an undated one."""
+    if contract.expiry is None:
+        return False
+    try:
+        return option_expiry_instant(contract.trading_class, contract.expiry) <= time
+    except ValueError:
+        # A class or a day our calendar does not know: the day itself has to be over.
+        return contract.expiry < time.astimezone(MARKET_TZ).date()
+
+
+def _absent(line: OrderLine, time: datetime) -> OrderLine:
+    order = line.order
+    if line.absent_since is not None and time - line.absent_since >= ABSENCE_PROOF:
+        status = OrderStatus.LOST if not line.filled_legs else OrderStatus.CANCELLED
+        if may_become(order.status, status):
+            lost = replace(order, status=status, reason="the broker knows no such order")
+            return replace(line, order=lost, ended_at=time)
+    if may_become(order.status, OrderStatus.UNKNOWN):
+        order = replace(order, status=OrderStatus.UNKNOWN)
+    return replace(line, order=order, absent_since=line.absent_since or time)
+
+
+def _settle(state: EngineState, theirs: Mapping[int, int], time: datetime) -> EngineState:
+    """Drop what has settled and the broker no longer shows; structures end with their last leg."""
+    gone = {
+        con_id
+        for con_id in state.portfolio.positions()
+        if con_id not in theirs
+        and (contract := state.contracts.get(con_id)) is not None
+        and is_settled(contract, time)
+    }
+    structures = {
+        key: replace(structure, settled=True, closed_reason="expired and settled in cash")
+        if structure.legs and gone.issuperset(structure.legs)
+        else structure
+        for key, structure in state.structures.items()
+    }
+    return replace(state, structures=structures, portfolio=state.portfolio.settle(sorted(gone)))
+
+
+def _odd_order(orders: Mapping[str, OrderLine], reports: tuple[OrderReported, ...]) -> str:
+    """A working order at the broker that is not ours or cannot be, or nothing."""
+    perm_ids: dict[str, int] = {}
+    for report in reports:
+        line = orders.get(report.order_ref)
+        if line is None:
+            if not report.status.is_terminal:
+                return f"working order {report.order_ref or f'perm id {report.perm_id}'} is not ours"
+            continue
+        twin = perm_ids.setdefault(report.order_ref, report.perm_id)
+        fault = contradiction(line, report)
+        if twin != report.perm_id:
+            fault = fault or f"{report.order_ref} lives twice at the broker: {twin} and {report.perm_id}"
+        if fault:
+            return fault
+    return ""
+
+
+def _overfilled(state: EngineState) -> str:
+    for ref, line in state.orders.items():
+        if line.order.filled > line.order.quantity:
+            return f"{ref} filled {line.order.filled} of {line.order.quantity}"
+    return ""
+
+
+def _half_filled(state: EngineState, time: datetime) -> str:
+    """A structure whose legs are not whole units, with no order at work that may still complete them."""
+    for line in state.working():
+        if line.has_odd_legs and line.executed_at is not None and time - line.executed_at >= EVEN_LEGS_DUE:
+            return f"{line.structure_id} has waited too long for its other legs"
+    busy = state.busy_structures()
+    for key, structure in state.structures.items():
+        whole = {leg.contract.con_id: structure.quantity * leg.signed_ratio for leg in structure.combo.legs}
+        held = structure.legs
+        if key not in busy and held and held != {con_id: count for con_id, count in whole.items() if count}:
+            return f"{key} holds legs that are not whole units"
+    return ""
+
+
+def _unequal(state: EngineState, theirs: Mapping[int, int], time: datetime) -> str:
+    """A contract of which broker, executions and structures do not hold the same, or nothing."""
+    ours = {con_id: position.quantity for con_id, position in state.portfolio.positions().items()}
+    watched: dict[int, int] = {}
+    for structure in state.structures.values():
+        for con_id, quantity in structure.legs.items():
+            watched[con_id] = watched.get(con_id, 0) + quantity
+    for con_id in sorted({*ours, *theirs, *watched}):
+        contract = state.contracts.get(con_id)
+        if contract is not None and is_settled(contract, time):
+            continue
+        mine, broker, legs = ours.get(con_id, 0), theirs.get(con_id, 0), watched.get(con_id, 0)
+        if not mine == broker == legs:
+            name = contract.describe() if contract is not None else f"contract {con_id}"
+            return f"{name}: journal {mine}, broker {broker}, structures {legs}"
+    return ""
+
+
+def _nothing_due(state: EngineState, time: datetime) -> EngineState:
+    """Where all accounts agree, no execution is missing any more, whatever a status once promised."""
+    orders = {
+        ref: replace(line, told=line.order.filled)
+        if line.awaits_executions and line.ended_at is not None and time - line.ended_at >= ABSENCE_PROOF
+        else line
+        for ref, line in state.orders.items()
+    }
+    return replace(state, orders=orders)
