@@ -22,8 +22,8 @@ RUN /opt/builder/bin/hatchling build --target wheel \
 
 FROM docker.io/library/python:3.13-slim-trixie
 
-RUN groupadd --system --gid 10442 alvh \
-    && useradd --system --uid 10442 --gid 10442 --home-dir /data --shell /usr/sbin/nologin alvh \
+RUN groupadd --gid 10442 alvh \
+    && useradd --no-log-init --no-create-home --uid 10442 --gid 10442 --home-dir /data --shell /usr/sbin/nologin alvh \
     && install --directory --owner alvh --group alvh --mode 0750 /data
 COPY --from=build /opt/alvh /opt/alvh
 ENV PATH="/opt/alvh/bin:${PATH}" \

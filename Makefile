@@ -47,7 +47,7 @@ demo: $(VENV)/.runtime  ## a paper account in a box: a real-time session, then s
 test: $(VENV)/.dev  ## all tests
 	@$(BIN)/python -m pytest -n 2 -q
 
-check: $(VENV)/.dev  ## what the project's checks run: style, types, imports, tests
+check: $(VENV)/.dev  ## what the project's checks run: style, types, imports, tests, other clients
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -55,6 +55,7 @@ check: $(VENV)/.dev  ## what the project's checks run: style, types, imports, te
 	@set -eu; tests=$$(sed -n '/<!-- tests -->/,/<!-- \/tests -->/s/^\(make [a-z]*\)$$/\1/p' README.md); \
 	  test -n "$$tests" || { echo "README.md names no test command" >&2; exit 1; }; \
 	  echo "$$tests"; $(MAKE) --no-print-directory $${tests#make }
+	@$(MAKE) --no-print-directory compat
 
 # The first ignores one warning: importing the predecessor asks for an event loop where none runs.
 compat: $(VENV)/.runtime $(VENV)-insync/.ready $(VENV)-ibapi/.ready  ## the daemon on ib_insync, and the official client
@@ -62,11 +63,14 @@ compat: $(VENV)/.runtime $(VENV)-insync/.ready $(VENV)-ibapi/.ready  ## the daem
 	  tests/bot/broker tests/compat/test_predecessor.py
 	$(VENV)-ibapi/bin/python -m pytest -q tests/compat/test_official_client.py
 
-full: check bench  ## the checks and the benchmarks
+full: check  ## check, a longer run that must give the same bytes and replay, the benchmarks, the image
+	.ci/same_bytes
+	@$(MAKE) --no-print-directory bench
+	.ci/image
 
-bench: $(VENV)/.dev  ## the benchmarks, each printing its figure
-	@set -e; for file in benchmarks/bench_*.py; do \
-	  test -e "$$file" || { echo "no benchmarks yet"; break; }; echo "== $$file"; $(BIN)/python "$$file"; done
+bench: $(VENV)/.dev  ## the benchmarks, each printing its figures
+	@set -e; for file in benchmarks/[!_]*.py; do \
+	  name=$$(basename "$$file" .py); echo "== $$name"; $(BIN)/python -m "benchmarks.$$name"; done
 
 UV_COMPILE = uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 --fork-strategy fewest \
   --no-emit-index-url --no-emit-find-links --no-annotate --no-header --no-config --quiet
