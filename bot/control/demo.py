@@ -1,11 +1,12 @@
 """`alvh demo`: the product shown and proved in one go.
 
-First a short real-time session: the embedded gateway as a process, the daemon over TCP. Then whole sessions in virtual
-time, on a simulated market or on real history, with the unmodified client library in the loop. What is printed at the
-end is read back from the journal that the run left.
+First a short real-time session: the embedded gateway as a process, the daemon over TCP. Then whole sessions in
+virtual time, on a simulated market or on real history, with the unmodified client library in the loop. What is
+printed at the end is read back from the journal that the run left.
 """
 
 import asyncio
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -78,7 +79,7 @@ class _Narrator:
 
     def observers(self) -> Observers:
         """For the daemon."""
-        return Observers(self._decision, self._alert, lambda time, text: None)
+        return Observers(self._decision, self._alert, lambda *_: None)
 
     def _decision(self, time: datetime, decision: Decision) -> None:
         local = time.astimezone(MARKET_TZ)
@@ -166,16 +167,12 @@ def _show_real_time(seed: int, rules: Rules) -> None:
             settings = load_settings(flags, {}, SIMULATED_PROFILE).settings
             told = Observers(
                 lambda time, decision: say([f"   {decision_line(time.astimezone(MARKET_TZ), decision)}"]),
-                lambda time, alert: None,
+                lambda *_: None,
                 lambda time, text: say(
-                    [
-                        f"   daemon: {text}, market time {time.astimezone(MARKET_TZ):%Y-%m-%d %H:%M:%S} New York"
-                    ]
+                    [f"   daemon: {text}, market time {time.astimezone(MARKET_TZ):%F %T} New York"]
                 ),
             )
-            daemon = asyncio.run(
-                run_live(settings, rules, told, gateway, _stop_after(REAL_TIME_S))
-            )
+            daemon = asyncio.run(run_live(settings, rules, told, gateway, _stop_after(REAL_TIME_S)))
         state = daemon.state
         nav = f"{state.account.nav_usd:,.2f} USD" if state.account is not None else "unknown"
         say([f"   {len(state.quotes)} lines streamed, NAV {nav}; stopped cleanly", ""])
@@ -215,19 +212,24 @@ def _show(summary: Summary, figures: dict[str, Any], speed: float) -> None:
         )
         say([f"{fire['layer']} fired on the close of {fire['date']}: {readings}"])
     start, end = figures["nav_start_usd"], figures["nav_end_usd"]
+    alvh = (
+        sys.argv[0] if Path(sys.argv[0]).name == "alvh" else "alvh"
+    )  # as it was typed, so that it works again
     say(
         [
-            f"{figures['sessions']} sessions, {figures['orders']} orders, {figures['fills']} fills, "
-            f"{figures['decisions']} decisions in {figures['wall_s']:.1f} s ({speed:,.0f} times real time)",
+            (
+                f"{figures['sessions']} sessions, {figures['orders']} orders, {figures['fills']} fills, "
+                f"{figures['decisions']} decisions in {figures['wall_s']:.1f} s ({speed:,.0f} times real time)"
+            ),
             f"NAV {start:,.2f} -> {end:,.2f} USD ({end - start:+,.2f}), PAPER, simulated market",
             f"Journal {figures['journal']}  sha256 {figures['journal_sha256']}",
             "",
             "Now type:",
-            f"  alvh why L1 --journal {figures['journal']}",
-            f"  alvh why condor --journal {figures['journal']}",
-            f"  alvh verify {figures['journal']}",
-            f"  alvh replay {figures['journal']}",
-            f"  alvh logs {figures['journal']} --decision open",
-            "  alvh run          (the daemon against the embedded gateway, in real time)",
+            f"  {alvh} why L1 --journal {figures['journal']}",
+            f"  {alvh} why condor --journal {figures['journal']}",
+            f"  {alvh} verify {figures['journal']}",
+            f"  {alvh} replay {figures['journal']}",
+            f"  {alvh} logs {figures['journal']} --decision open",
+            f"  {alvh} run          (the daemon against the embedded gateway, in real time)",
         ]
     )

@@ -1,4 +1,4 @@
-"""`alvh history`: daily series from a folder, checked, and taken into a journal while no daemon runs on it."""
+"""`alvh history`: daily series from a folder, checked, and taken into a journal no daemon runs on."""
 
 import os
 from pathlib import Path
@@ -20,9 +20,9 @@ SESSIONS_TAKEN = 600
 def import_folder(folder: Path, journal: Path | None) -> dict[str, Any]:
     """Append the folder's observations to the journal, each with the moment it was known.
 
-    The records carry the moment by which all of it was known, or the journal's last one if that is later: what is
-    imported never runs ahead of the market time a daemon will go on with. Raises FeedError naming file, line and
-    remedy, JournalInUseError while a daemon writes the journal.
+    The records carry the moment by which all of it was known, or the journal's last one if that is later:
+    what is imported never runs ahead of the market time a daemon will go on with. Raises FeedError naming
+    file, line and remedy, JournalInUseError while a daemon writes the journal.
     """
     target = journal if journal is not None else _default_journal()
     everything = _read(folder)
@@ -54,7 +54,10 @@ def _read(folder: Path) -> tuple[ObservationsKnown, ...]:
 
 
 def _report(folder: Path, found: tuple[ObservationsKnown, ...]) -> dict[str, Any]:
-    """One entry a series; the futures of all months together. `gaps` is None where no session needs a value."""
+    """One entry a series, the futures of all months together.
+
+    `gaps` is None where no session needs a value.
+    """
     series: dict[str, dict[str, Any]] = {}
     for known in found:
         name = known.series.partition(":")[0]
