@@ -1,8 +1,8 @@
 """`alvh demo`: the product shown and proved in one go.
 
-First a short real-time session: the embedded gateway as a process, the daemon over TCP. Then whole sessions in
-virtual time, on a simulated market or on real history, with the unmodified client library in the loop. What is
-printed at the end is read back from the journal that the run left.
+First a short real-time session: the embedded gateway as a process, the daemon over TCP. Then whole sessions
+in virtual time, on a simulated market or on real history, with the unmodified client library in the loop.
+What is printed at the end is read back from the journal that the run left.
 """
 
 import asyncio
