@@ -174,6 +174,12 @@ class Account:
         for held in self.holdings.values():
             held.realised_today_usd = 0.0
 
+    def reset(self, cash_usd: float) -> None:
+        """Begin again with nothing but cash."""
+        self.cash_usd = self.day_start_equity_usd = cash_usd
+        self.realised_today_usd = self.realised_total_usd = 0.0
+        self.holdings.clear()
+
     def positions(self, marks: Marks) -> list[PositionLine]:
         """Every position, and with quantity zero those closed today, in order of con_id."""
         return [self._line(con_id, self.holdings[con_id], marks(con_id)) for con_id in sorted(self.holdings)]

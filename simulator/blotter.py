@@ -36,6 +36,7 @@ class Blotter:
         self._next_order_ids: dict[int, int] = {}
         self._next_perm_id = _PERM_ID_BASE + day * _PERM_IDS_PER_DAY + 1
         self._next_fill = _FIRST_FILL
+        self._next_bound = -1
 
     def next_order_id(self, client_id: int) -> int:
         """One above the highest id this client ever had accepted."""
@@ -43,6 +44,8 @@ class Blotter:
 
     def find(self, client_id: int, order_id: int) -> WorkingOrder | None:
         """The client's order with this id, working or ended today."""
+        if not order_id:
+            return None  # made by hand and not bound: no client can name it
         for order in (*self.working.values(), *reversed(self.ended)):
             if (order.request.client_id, order.request.order_id) == (client_id, order_id):
                 return order
@@ -63,6 +66,16 @@ class Blotter:
         )
         self.working[order.perm_id] = order
         return order
+
+    def roll_back_order_ids(self, count: int) -> None:
+        """Hand the last `count` order ids of every client out again, as a gateway restarted at night may."""
+        for client, order_id in self._next_order_ids.items():
+            self._next_order_ids[client] = max(1, order_id - count)
+
+    def bound_id(self) -> int:
+        """The next id of an order made by hand; they are negative."""
+        self._next_bound -= 1
+        return self._next_bound + 1
 
     def end(
         self, order: WorkingOrder, state: OrderState, status: str, now: datetime, reason: str = ""
@@ -119,6 +132,7 @@ class Blotter:
             ],
             "next_perm_id": self._next_perm_id,
             "next_fill": self._next_fill,
+            "next_bound": self._next_bound,
             "working": [_order_to_json(order) for order in self.working.values()],
             "ended": [_order_to_json(order) for order in self.ended],
             "executions": [
@@ -133,6 +147,7 @@ class Blotter:
         blotter._next_order_ids = {int(client): int(order_id) for client, order_id in state["next_order_ids"]}
         blotter._next_perm_id = int(state["next_perm_id"])
         blotter._next_fill = int(state["next_fill"])
+        blotter._next_bound = int(state.get("next_bound", -1))
         blotter.working = {order.perm_id: order for order in map(_order_from_json, state["working"])}
         blotter.ended = [_order_from_json(row) for row in state["ended"]]
         blotter.executions = [
@@ -181,6 +196,7 @@ def _order_from_json(row: Mapping[str, Any]) -> WorkingOrder:
                     "legs": tuple(OrderLeg(**leg) for leg in request["legs"]),
                     "leg_prices": tuple(request["leg_prices"]),
                     "smart_combo": _pairs(request["smart_combo"]),
+                    "algo_params": _pairs(request.get("algo_params", ())),
                     "raw": tuple(request["raw"]),
                 }
             ),

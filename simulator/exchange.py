@@ -14,15 +14,17 @@ from typing import Any
 from market.contract import SecurityType
 from simulator.account import STARTING_CASH_USD, Account, Valuation, account_values
 from simulator.appraisal import Appraisal, trial
+from simulator.back_office import BackOffice
 from simulator.blotter import Blotter
 from simulator.clearing import Clearing
-from simulator.floor import Floor, HouseRules, changed, order_error
+from simulator.floor import Floor, HouseRules, changed, not_cancellable, order_error
 from simulator.judgement import (
     Refusal,
     crowded_refusal,
     held_until,
     margin_refusal,
     modification_refusal,
+    notices,
     refusal,
 )
 from simulator.matching import gains
@@ -70,6 +72,8 @@ class Exchange:
         if saved is not None:
             self._restore(saved)
         self._floor = Floor(market, self._account, self._blotter, self._rules)
+        books = (self._account, self._blotter, self._clearing, self._floor)
+        self.by_hand = BackOffice(books, self._take, self.checkpoint)
         self.checkpoint()
 
     @property
@@ -95,21 +99,7 @@ class Exchange:
             return [order_error(request, Refusal(104, "Cannot modify a filled order."))]
         if request.order_id < self.next_order_id(request.client_id):
             return [order_error(request, Refusal(103, "Duplicate order id"))]
-        refused = (
-            refusal(request, self.account_id, self.market.instrument, self.market.now)
-            or crowded_refusal(self._blotter.on_side(request))
-            or self._margin_refusal(request, request.quantity)
-        )
-        if refused is not None and refused.code != 201:
-            return [order_error(request, refused)]
-        order = self._blotter.enter(request, self.market.now)
-        if refused is not None:
-            self._blotter.end(order, OrderState.INACTIVE, "Inactive", self.market.now, refused.text)
-            reports: list[Report] = [order_error(request, refused), changed(order)]
-        else:
-            reports = self._accept(order)
-        self.checkpoint()
-        return reports
+        return self._take(request)
 
     def cancel(self, client_id: int, order_id: int) -> Sequence[Report]:
         """Cancel, or report why not (10147 unknown, 10148 ended already)."""
@@ -118,8 +108,12 @@ class Exchange:
             text = f"OrderId {order_id} that needs to be cancelled is not found."
             return [OrderError(client_id, order_id, 10147, text)]
         if order.perm_id not in self._blotter.working:
-            text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state: {order.state}."
-            return [OrderError(client_id, order_id, 10148, text)]
+            return [order_error(order.request, not_cancellable(order))]
+        if order.state is OrderState.PENDING_CANCEL:
+            text = (
+                f"Cancel attempted when order is not in a cancellable state.  Order permId ={order.perm_id}"
+            )
+            return [OrderError(client_id, order_id, 161, text)]
         reports = self._floor.cancel(order)
         self.checkpoint()
         return reports
@@ -203,11 +197,31 @@ class Exchange:
         if self._store is not None:
             self._store.save(self._state())
 
+    def _take(self, request: OrderRequest) -> list[Report]:
+        """Judge a new order, and enter it unless its form is wrong."""
+        refused = (
+            self.by_hand.refusal()
+            or refusal(request, self.account_id, self.market.instrument, self.market.now)
+            or crowded_refusal(self._blotter.on_side(request))
+            or self._margin_refusal(request, request.quantity)
+        )
+        if refused is not None and refused.code != 201:
+            return [order_error(request, refused)]
+        order = self._blotter.enter(request, self.market.now)
+        if refused is not None:
+            self._blotter.end(order, OrderState.INACTIVE, "Inactive", self.market.now, refused.text)
+            reports: list[Report] = [order_error(request, refused), changed(order)]
+        else:
+            reports = self._accept(order)
+        self.checkpoint()
+        return reports
+
     def _accept(self, order: WorkingOrder) -> list[Report]:
         if not order.request.transmit:
             order.state = OrderState.PENDING_SUBMIT
             return [changed(order)]
         reports: list[Report] = [changed(order)]
+        reports += [order_error(order.request, remark) for remark in notices(order.request)]
         opens = self._floor.admit(order)
         if opens is not None:
             reports.append(order_error(order.request, held_until(order.request, opens)))
@@ -216,6 +230,9 @@ class Exchange:
         return reports
 
     def _modify(self, order: WorkingOrder, request: OrderRequest) -> list[Report]:
+        if order.state is OrderState.PENDING_CANCEL:
+            text = "Unable to modify this order as it is still being processed."
+            return [order_error(request, Refusal(2102, text))]
         refused = (
             modification_refusal(request, order.request, order.filled)
             or refusal(request, self.account_id, self.market.instrument, self.market.now)

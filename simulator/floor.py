@@ -13,6 +13,7 @@ from market.contract import SecurityType
 from simulator.account import Account
 from simulator.blotter import Blotter
 from simulator.fees import execution_fee, minimum_top_up, order_minimum_usd
+from simulator.good_till import good_till
 from simulator.hours import next_open, trading_day
 from simulator.judgement import Refusal
 from simulator.matching import (
@@ -52,6 +53,8 @@ class HouseRules:
     limit_to_displayed_size: bool = True
     #: False: a new order waits for the next match(), so that a cancel can race its fill.
     fill_on_arrival: bool = True
+    #: False: a cancel waits for the next match() and meets the book after the fills of that moment.
+    cancel_on_arrival: bool = True
     #: From the settlement value being known to the cash being booked.
     settlement_lag: timedelta = timedelta(0)
 
@@ -67,6 +70,8 @@ class Floor:
         self._rules = rules
         self._displayed_at: datetime | None = None
         self._displayed = DisplayedSize()
+        #: The next fill is cut to so many units; None: as many as the book shows.
+        self.next_fill_units: int | None = None
 
     def admit(self, order: WorkingOrder) -> datetime | None:
         """Give the order its trading day; when it has to wait for an open, that open (now if the calendar has
@@ -96,6 +101,8 @@ class Floor:
             elif order.state is OrderState.SUBMITTED:
                 order.state = OrderState.PRE_SUBMITTED
                 reports.append(changed(order))
+            if order.state is OrderState.PENDING_CANCEL and not is_open:
+                reports += self._cancelled(order, "")
         if not ready:
             return reports
         con_ids = dict.fromkeys(gain.con_id for _, legs in ready for gain in legs)
@@ -108,12 +115,18 @@ class Floor:
         return reports
 
     def cancel(self, order: WorkingOrder, reason: str = "") -> list[Report]:
-        """End an order at once: pending, cancelled, and the broker's 202."""
+        """End an order: pending, then cancelled with the broker's 202, at once or, by the house rules, at the
+        next match. A `reason` of the house's own never waits.
+        """
         order.state = OrderState.PENDING_CANCEL
         pending = OrderChanged(replace(order), open_order=False)
+        if not self._rules.cancel_on_arrival and order.request.transmit and not reason:
+            return [pending]
+        return [pending, *self._cancelled(order, reason)]
+
+    def _cancelled(self, order: WorkingOrder, reason: str) -> list[Report]:
         self._blotter.end(order, OrderState.CANCELLED, "Cancelled by Trader", self._market.now, reason)
         return [
-            pending,
             changed(order),
             order_error(order.request, Refusal(202, f"Order Canceled - reason:{reason}")),
         ]
@@ -128,7 +141,10 @@ class Floor:
         instruments = self._instruments(legs)
         if not is_open and any(i.last_trade is not None and now >= i.last_trade for i in instruments):
             return "The contract has expired"
-        if order.request.tif != "DAY" or order.session is None:
+        if order.request.tif == "GTD":
+            until = good_till(order.request.good_till)
+            return "The good-till-date order expired" if until is not None and now >= until else ""
+        if order.request.tif not in {"", "DAY"} or order.session is None:
             return ""
         day = trading_day(instruments, now, is_open=is_open)
         return "The day order expired at the close" if day > order.session else ""
@@ -147,11 +163,18 @@ class Floor:
         if active and outlay is not None and reaches_limit(order.request, outlay):
             shown = self._displayed.units(legs, book) if self._rules.limit_to_displayed_size else UNLIMITED
             units = min(int(order.remaining), shown)
+            if units and self.next_fill_units is not None:
+                units, self.next_fill_units = min(units, self.next_fill_units), None
             if units:
+                cancelling = order.state is OrderState.PENDING_CANCEL
                 self._displayed.take(legs, units)
                 reports += self._fill(order, legs, units, outlay, book)
+                if cancelling and not order.remaining:
+                    reports.append(order_error(order.request, not_cancellable(order)))
         if order.perm_id in self._blotter.working:
-            if order.request.tif == "IOC":
+            if order.state is OrderState.PENDING_CANCEL:
+                reports += self._cancelled(order, "")
+            elif order.request.tif == "IOC":
                 reports += self.cancel(order, "The remainder of an immediate-or-cancel order")
             elif order.filled and order.request.order_type == "MKT" and order.request.exchange != "SMART":
                 reports += self.cancel(order, "The remainder of a partially filled market order")
@@ -234,6 +257,12 @@ class Floor:
 def changed(order: WorkingOrder) -> OrderChanged:
     """The order as it is at this moment; what happens to it later does not change the report."""
     return OrderChanged(replace(order))
+
+
+def not_cancellable(order: WorkingOrder) -> Refusal:
+    """The answer to a cancel that came too late."""
+    subject = f"OrderId {order.request.order_id} that needs to be cancelled"
+    return Refusal(10148, f"{subject} cannot be cancelled, state: {order.state}.")
 
 
 def order_error(request: OrderRequest, refused: Refusal) -> OrderError:

@@ -5,14 +5,17 @@ broker uses, and makes one step of time: move the market, match, and send every 
 piece.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime
 
+from simulator.api_settings import ApiSettings
+from simulator.connectivity import Connectivity
 from simulator.market_data import Entitlements
 from simulator.model import (
     AccountChanged,
     Executed,
     Execution,
+    OrderBound,
     OrderChanged,
     OrderError,
     OrderRequest,
@@ -36,37 +39,39 @@ class Gateway:
         clock: Callable[[], datetime],
         entitlements: Entitlements | None = None,
         master_client_id: int | None = None,
+        settings: ApiSettings | None = None,
     ) -> None:
         self.venue = venue
         self.clock = clock
         self.entitlements = Entitlements() if entitlements is None else entitlements
-        self._master = master_client_id
-        self._sessions: list[Session] = []
-        self._clients: dict[int, Session] = {}
+        self.settings = ApiSettings(master_client_id=master_client_id) if settings is None else settings
+        self.connectivity = Connectivity()
+        self._connections: list[Session] = []
+        self.sessions: dict[int, Session] = {}  # by client id, in the order they came
         self._requests: dict[int, OrderRequest] = {}
 
     def connect(self, send: Callable[[bytes], None], hang_up: Callable[[], None]) -> Session:
         """A new connection: `send` writes to it, `hang_up` closes it after what was written."""
         session = Session(self, send, hang_up)
-        self._sessions.append(session)
+        self._connections.append(session)
         return session
 
     def disconnect(self, session: Session) -> None:
         """The connection of `session` is gone."""
         session.lost()
-        if session in self._sessions:
-            self._sessions.remove(session)
-        if self._clients.get(session.peer.client_id) is session:
-            del self._clients[session.peer.client_id]
+        if session in self._connections:
+            self._connections.remove(session)
+        if self.sessions.get(session.peer.client_id) is session:
+            del self.sessions[session.peer.client_id]
 
     @property
     def clients(self) -> tuple[int, ...]:
         """Client ids that are connected and started, in the order they came."""
-        return tuple(self._clients)
+        return tuple(self.sessions)
 
     def claim(self, client_id: int, session: Session) -> bool:
         """Register `session` under `client_id`; False when another session holds it."""
-        return self._clients.setdefault(client_id, session) is session
+        return self.sessions.setdefault(client_id, session) is session
 
     def step(self, options: bool = True, others: bool = True) -> None:
         """Move the market to the clock, match orders, and send what changed: ticks of options, of others,
@@ -80,14 +85,21 @@ class Gateway:
             market.advance(now)
             self.route(self.venue.match())
         self._publish(options, others)
-        for session in self._clients.values():
+        for session in self.sessions.values():
             session.account.tick(market.now)
             session.history.publish()
         self.flush()
 
+    def place(self, request: OrderRequest) -> None:
+        """Hand an order to the venue, or let it wait while the line to the broker is lost."""
+        if self.connectivity.lost:
+            self.connectivity.keep_order(request)
+        else:
+            self.route(self.venue.submit(request))
+
     def notify(self, code: int, text: str) -> None:
         """Send a system notice (1100, 1102, 2103, ...) to every client."""
-        for session in self._clients.values():
+        for session in self.sessions.values():
             session.peer.error(-1, code, text)
         self.flush()
 
@@ -96,19 +108,19 @@ class Gateway:
         back.
         """
         if elsewhere and not self.entitlements.competing_session:
-            for session in self._clients.values():
+            for session in self.sessions.values():
                 session.quotes.interrupt()
         self.entitlements.competing_session = elsewhere
         self.flush()
 
     def hang_up(self) -> None:
         """Close every connection after what is queued for it."""
-        for session in tuple(self._sessions):
+        for session in tuple(self._connections):
             session.close()
 
     def flush(self) -> None:
         """Send what the conversations have queued, one write for each client."""
-        for session in tuple(self._sessions):
+        for session in tuple(self._connections):
             session.flush()
 
     def request_of(self, perm_id: int) -> OrderRequest | None:
@@ -124,50 +136,66 @@ class Gateway:
         Within one batch: order changes and fills as they come (after a fill the status precedes
         openOrder), then commissions, then positions and account values.
         """
+        if self.connectivity.lost:
+            self.connectivity.keep_reports(reports)
+            return
         filled: dict[int, None] = {}
         executed: list[Execution] = []
         moved: list[int] = []
         account_changed = False
         for report in reports:
-            match report:
-                case OrderChanged(order):
-                    self._requests[order.perm_id] = order.request
-                    for session in self._audience(order.request.client_id):
-                        session.orders.tell_change(report, after_fill=order.perm_id in filled)
-                case Executed(execution):
-                    filled[execution.perm_id] = None
-                    executed.append(execution)
-                    for session in self._audience(execution.client_id):
-                        session.orders.tell_execution(execution, -1)
-                case OrderError(client_id, order_id, code, text):
-                    if client_id in self._clients:
-                        self._clients[client_id].peer.error(order_id, code, text)
-                case WhatIfAnswer(request):
-                    if request.client_id in self._clients:
-                        self._clients[request.client_id].orders.tell_what_if(report)
-                case AccountChanged(con_ids):
-                    account_changed = True
-                    moved += con_ids
+            if isinstance(report, AccountChanged):
+                account_changed = True
+                moved += report.con_ids
+            elif isinstance(report, Executed):
+                filled[report.execution.perm_id] = None
+                executed.append(report.execution)
+                for session in self._audience(report.execution.client_id):
+                    session.orders.tell_execution(report.execution, -1)
+            else:
+                self._tell(report, filled)
         for execution in executed:
             for session in self._audience(execution.client_id):
                 session.orders.tell_commission(execution)
         if account_changed:
-            for session in self._clients.values():
+            for session in self.sessions.values():
                 session.account.changed(dict.fromkeys(moved))
 
-    def _audience(self, owner: int) -> list[Session]:
-        ids = dict.fromkeys([owner] if self._master is None else [owner, self._master])
-        return [self._clients[client_id] for client_id in ids if client_id in self._clients]
+    def _tell(
+        self, report: OrderChanged | OrderBound | OrderError | WhatIfAnswer, filled: Container[int]
+    ) -> None:
+        """One report about an order; `filled` are the permanent ids that traded in this batch."""
+        match report:
+            case OrderChanged(order):
+                self._requests[order.perm_id] = order.request
+                for session in self._audience(order.request.client_id, order.request.order_id):
+                    session.orders.tell_change(report, after_fill=order.perm_id in filled)
+            case OrderBound(order):
+                for session in self._audience(order.request.client_id):
+                    session.orders.tell_bound(order)
+            case OrderError(client_id, order_id, code, text):
+                if client_id in self.sessions:
+                    self.sessions[client_id].peer.error(order_id, code, text)
+            case WhatIfAnswer(request):
+                if request.client_id in self.sessions:
+                    self.sessions[request.client_id].orders.tell_what_if(report)
+
+    def _audience(self, owner: int, order_id: int = 1) -> list[Session]:
+        # An order made by hand (id 0) is nobody's until it is bound; the master sees it all the same.
+        ids = dict.fromkeys([owner] if order_id else [])
+        if self.settings.master_client_id is not None:
+            ids[self.settings.master_client_id] = None
+        return [self.sessions[client_id] for client_id in ids if client_id in self.sessions]
 
     def _publish(self, options: bool, others: bool) -> None:
+        if not self.connectivity.quotes_pass:
+            return
         wanted: dict[int, None] = {}
-        for session in self._clients.values():
+        for session in self.sessions.values():
             if options:
                 wanted.update(dict.fromkeys(session.quotes.watched(options=True)))
             if others:
                 wanted.update(dict.fromkeys(session.quotes.watched(options=False)))
-        if not wanted:
-            return
-        ticks = {tick.con_id: tick for tick in self.venue.market.ticks(wanted)}
-        for session in self._clients.values():
+        ticks = {tick.con_id: tick for tick in self.venue.market.ticks(wanted)} if wanted else {}
+        for session in self.sessions.values():
             session.quotes.publish(ticks, options, others)

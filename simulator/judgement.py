@@ -12,13 +12,17 @@ from math import isfinite
 from typing import Final
 
 from market.contract import SecurityType
+from simulator.good_till import good_till
 from simulator.model import Instrument, OrderRequest
 
 #: Working orders an account may have in one contract on one side.
 ORDERS_PER_SIDE: Final = 20
 
 ORDER_TYPES: Final = frozenset({"LMT", "MKT", "STP", "STP LMT"})
-TIMES_IN_FORCE: Final = frozenset({"DAY", "GTC", "IOC"})
+TIMES_IN_FORCE: Final = frozenset({"", "DAY", "GTC", "IOC", "GTD"})
+#: The one algorithm the paper exchange has: it looks after the time of the fill, not after its price.
+ADAPTIVE: Final = "Adaptive"
+_ADAPTIVE_PRIORITIES: Final = frozenset({"Urgent", "Normal", "Patient"})
 
 _PER_LEG_PRICES = (
     "Combo per-leg prices are only supported for non-guaranteed smart combos with two legs"
@@ -43,6 +47,8 @@ def refusal(request: OrderRequest, account_id: str, find: Find, now: datetime) -
     return (
         _account_refusal(request, account_id)
         or _form_refusal(request)
+        or _time_refusal(request, now)
+        or _algo_refusal(request)
         or _combo_refusal(request)
         or _contract_refusal(request, find, now)
         or _price_refusal(request, find)
@@ -116,6 +122,22 @@ def held_until(request: OrderRequest, opens: datetime) -> Refusal:
     return Refusal(399, f"Order Message:\n{name}\n{warning}")
 
 
+def notices(request: OrderRequest) -> list[Refusal]:
+    """What the broker remarks on an order it takes: a time in force filled in, an attribute ignored."""
+    remarks = []
+    if not request.tif:
+        remarks.append(Refusal(10349, "Order TIF was set to DAY based on order preset."))
+    if request.outside_rth and request.security_type in {"OPT", "BAG"}:
+        remarks.append(
+            Refusal(
+                2109,
+                "Order Event Warning:Attribute 'Outside Regular Trading Hours' is ignored based on the order"
+                " type and destination. PlaceOrder is now being processed.",
+            )
+        )
+    return remarks
+
+
 def rejected(reason: str) -> Refusal:
     """Code 201."""
     return Refusal(201, f"Order rejected - reason:{reason}")
@@ -151,6 +173,28 @@ def _form_refusal(request: OrderRequest) -> Refusal | None:
         return invalid("A limit order needs a limit price")
     if "STP" in request.order_type and not _is_price(request.aux_price):
         return invalid("A stop order needs a stop price")
+    return None
+
+
+def _time_refusal(request: OrderRequest, now: datetime) -> Refusal | None:
+    if request.tif != "GTD":
+        return None
+    until = good_till(request.good_till)
+    if until is None:
+        return invalid(f"A GTD order needs a date to be good till, not '{request.good_till}'")
+    return None if until > now else Refusal(334, "Invalid Good Till Date order")
+
+
+def _algo_refusal(request: OrderRequest) -> Refusal | None:
+    if not request.algo:
+        return None
+    if request.algo != ADAPTIVE:
+        return Refusal(439, "Order processing failed. Algorithm definition not found.")
+    if request.legs or request.order_type not in {"LMT", "MKT"}:
+        return Refusal(442, "Specified algorithm is not allowed for this order.")
+    priority = dict(request.algo_params).get("adaptivePriority", "")
+    if priority not in _ADAPTIVE_PRIORITIES:
+        return Refusal(441, f"Algo attributes validation failed:adaptivePriority '{priority}'")
     return None
 
 

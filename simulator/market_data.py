@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from simulator import client_messages as ask
 from simulator import replies
-from simulator.model import Market, Tick
+from simulator.model import Instrument, Market, Tick
 from simulator.peer import Peer
 from simulator.reference import find_all
 from simulator.ticks import QuoteLine
 
-_LIVE, _FROZEN = 1, 2
+_LIVE, _FROZEN, _DELAYED, _DELAYED_FROZEN = 1, 2, 3, 4
+#: How far delayed quotes lie behind, in seconds.
+DELAY_S: Final = 900.0
 
 
 @dataclass(slots=True)
@@ -19,7 +22,15 @@ class Entitlements:
 
     lines: int = 100
     symbols_not_subscribed: set[str] = field(default_factory=set)
+    #: Subscribed on the broker's screen, but not over the API.
+    symbols_without_api: set[str] = field(default_factory=set)
+    #: Who may not see live data is shown delayed data on request.
+    delayed_data: bool = False
     competing_session: bool = False
+
+    def live(self, symbol: str) -> bool:
+        """Whether live data of the symbol may be seen."""
+        return symbol not in self.symbols_not_subscribed and symbol not in self.symbols_without_api
 
 
 class MarketDataDesk:
@@ -33,6 +44,7 @@ class MarketDataDesk:
         self._fresh: list[QuoteLine] = []
         self._kind = _LIVE
         self._watched: dict[bool, tuple[int, ...]] | None = None
+        self._shown: dict[int, int] = {}  # lines that may freeze: request id -> kind of data told last
 
     def set_kind(self, request: ask.RequestMarketDataType) -> None:
         """Live, frozen, delayed: for later requests."""
@@ -47,25 +59,27 @@ class MarketDataDesk:
         if refusal is not None:
             self._peer.error(request.req_id, *refusal)
             return
-        line = self._line(request)
+        instrument = self._instrument(request)
+        symbol = "" if instrument is None else instrument.contract.symbol
+        line = self._line(request, instrument, delayed=not self._entitlements.live(symbol))
         if line is None:
             self._peer.error(request.req_id, 200, "No security definition has been found for the request")
-            return
-        con_id = line.con_ids[0]
-        instrument = self._market.instrument(con_id)
-        if instrument is not None and instrument.contract.symbol in self._entitlements.symbols_not_subscribed:
-            self._peer.error(request.req_id, *self._not_subscribed())
             return
         if self._entitlements.competing_session:
             self._peer.error(request.req_id, 10197, "No market data during competing live session")
             return
-        is_frozen = self._kind in {2, 4} and not self._market.is_open(con_id)
-        self._peer.write(replies.market_data_type(request.req_id, _FROZEN if is_frozen else _LIVE))
+        if line.is_delayed and not self._admits_delayed(request.req_id, symbol):
+            return
+        kind = self._kind_of(line)
+        if self._kind in {_FROZEN, _DELAYED_FROZEN}:
+            self._shown[request.req_id] = kind
+        self._peer.write(replies.market_data_type(request.req_id, kind))
         min_tick = 0.01 if instrument is None else instrument.min_tick
         self._peer.write(replies.tick_request_parameters(request.req_id, min_tick, "", 3))
         if request.snapshot or request.regulatory_snapshot:
-            line.changes(self._ticks(line.con_ids), self._peer.outgoing)
+            line.changes(self._ticks(line.con_ids, line.is_delayed), self._peer.outgoing)
             self._peer.write(replies.snapshot_end(request.req_id))
+            self._shown.pop(request.req_id, None)
             return
         self._lines[request.req_id] = line
         self._fresh.append(line)
@@ -77,19 +91,27 @@ class MarketDataDesk:
         if line is None:
             self._peer.error(request.req_id, 300, f"Can't find EId with tickerId:{request.req_id}")
             return
+        self._shown.pop(request.req_id, None)
         if line in self._fresh:
             self._fresh.remove(line)
         self._watched = None
 
+    def forget(self) -> None:
+        """Every line is gone, without a word; the client has to ask anew."""
+        self._lines.clear()
+        self._fresh.clear()
+        self._shown.clear()
+        self._watched = None
+
     def watched(self, options: bool) -> tuple[int, ...]:
-        """Contract ids behind the lines on options and combos, or behind all others; no duplicates."""
+        """Contract ids behind the live lines on options and combos, or behind all others; no duplicates."""
         if self._watched is None:
             self._watched = {
                 kind: tuple(
                     dict.fromkeys(
                         con_id
                         for line in self._lines.values()
-                        if line.is_option is kind
+                        if line.is_option is kind and not line.is_delayed
                         for con_id in line.con_ids
                     )
                 )
@@ -101,27 +123,56 @@ class MarketDataDesk:
         """Queue what changed on the lines of the chosen kinds."""
         if self._entitlements.competing_session:
             return
+        self._tell_kinds()
         out = self._peer.outgoing
+        late: list[QuoteLine] = []
         for line in self._lines.values():
             if options if line.is_option else others:
-                line.changes(ticks, out)
+                if line.is_delayed:
+                    late.append(line)
+                else:
+                    line.changes(ticks, out)
+        if late:
+            past = self._ticks(dict.fromkeys(con_id for line in late for con_id in line.con_ids), True)
+            for line in late:
+                line.changes(past, out)
 
     def publish_first(self) -> None:
         """Queue the first ticks of lines opened since the last call, valued together."""
         if not self._fresh:
             return
         fresh, self._fresh = self._fresh, []
-        ticks = self._ticks(dict.fromkeys(con_id for line in fresh for con_id in line.con_ids))
-        for line in fresh:
-            line.changes(ticks, self._peer.outgoing)
+        for delayed in (False, True):
+            lines = [line for line in fresh if line.is_delayed is delayed]
+            if lines:
+                con_ids = dict.fromkeys(con_id for line in lines for con_id in line.con_ids)
+                ticks = self._ticks(con_ids, delayed)
+                for line in lines:
+                    line.changes(ticks, self._peer.outgoing)
 
     def interrupt(self) -> None:
         """Tell every line that another session of the user took the data."""
         for req_id in self._lines:
             self._peer.error(req_id, 10197, "No market data during competing live session")
 
-    def _ticks(self, con_ids: Iterable[int]) -> dict[int, Tick]:
-        return {tick.con_id: tick for tick in self._market.ticks(con_ids)}
+    def _tell_kinds(self) -> None:
+        """Say so when lines that may freeze do, or thaw."""
+        for req_id, told in self._shown.items():
+            kind = self._kind_of(self._lines[req_id])
+            if kind != told:
+                self._shown[req_id] = kind
+                self._peer.write(replies.market_data_type(req_id, kind))
+
+    def _kind_of(self, line: QuoteLine) -> int:
+        may_freeze = self._kind in {_FROZEN, _DELAYED_FROZEN} or line.req_id in self._shown
+        is_frozen = may_freeze and not self._market.is_open(line.con_ids[0])
+        if line.is_delayed:
+            return _DELAYED_FROZEN if is_frozen else _DELAYED
+        return _FROZEN if is_frozen else _LIVE
+
+    def _ticks(self, con_ids: Iterable[int], delayed: bool = False) -> dict[int, Tick]:
+        ticks = self._market.ticks(con_ids, DELAY_S) if delayed else self._market.ticks(con_ids)
+        return {tick.con_id: tick for tick in ticks}
 
     def _refusal(self, request: ask.RequestMarketData) -> tuple[int, str] | None:
         if request.req_id in self._lines:
@@ -130,20 +181,45 @@ class MarketDataDesk:
             return 101, "Max number of tickers has been reached."
         return None
 
-    def _not_subscribed(self) -> tuple[int, str]:
-        if self._kind in {3, 4}:
-            return 10186, "Requested market data is not subscribed. Delayed market data is not enabled."
-        return 354, "Requested market data is not subscribed."
+    def _admits_delayed(self, req_id: int, symbol: str) -> bool:
+        """Whether a line without live data goes on with delayed data; tells the client either way."""
+        rights = self._entitlements
+        if self._kind in {_DELAYED, _DELAYED_FROZEN}:
+            if rights.delayed_data:
+                text = "Requested market data is not subscribed. Displaying delayed market data."
+                self._peer.error(req_id, 10167, text)
+                return True
+            text = "Requested market data is not subscribed. Delayed market data is not enabled."
+            self._peer.error(req_id, 10186, text)
+            return False
+        remark = "Delayed market data is available." if rights.delayed_data else ""
+        if symbol in rights.symbols_without_api:
+            text = (
+                "Requested market data requires additional subscription for API."
+                f" See link in 'Market Data Connections' dialog for more details.{remark}"
+            )
+            self._peer.error(req_id, 10089, text)
+        else:
+            self._peer.error(req_id, 354, f"Requested market data is not subscribed.{remark}")
+        return False
 
-    def _line(self, request: ask.RequestMarketData) -> QuoteLine | None:
-        query = request.query
-        if query.security_type == "BAG":
+    def _instrument(self, request: ask.RequestMarketData) -> Instrument | None:
+        """The instrument of the line, for a combo that of its first leg; None unless exactly one."""
+        if request.query.security_type == "BAG":
+            return self._market.instrument(request.legs[0].con_id) if request.legs else None
+        found = find_all(self._market, request.query)
+        return found[0] if len(found) == 1 else None
+
+    def _line(
+        self, request: ask.RequestMarketData, instrument: Instrument | None, delayed: bool
+    ) -> QuoteLine | None:
+        if instrument is None:
+            return None
+        if request.query.security_type == "BAG":
             legs = request.legs
             known = all(leg.ratio >= 1 and self._market.instrument(leg.con_id) is not None for leg in legs)
             con_ids = tuple([leg.con_id for leg in legs])
-            return QuoteLine(request.req_id, con_ids, "BAG", legs) if legs and known else None
-        found = find_all(self._market, query)
-        if len(found) != 1:
-            return None
-        contract = found[0].contract
-        return QuoteLine(request.req_id, (contract.con_id,), contract.security_type.value)
+            return QuoteLine(request.req_id, con_ids, "BAG", legs, delayed) if known else None
+        contract = instrument.contract
+        kind = contract.security_type.value
+        return QuoteLine(request.req_id, (contract.con_id,), kind, delayed=delayed)

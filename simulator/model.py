@@ -108,8 +108,10 @@ class Market(Protocol):
     def chains(self, underlying_con_id: int) -> Sequence[Chain]:
         """Option chains listed on the underlying now."""
 
-    def ticks(self, con_ids: Iterable[int]) -> Sequence[Tick]:
-        """Quotes now, in the order asked for, valued in one vectorised pass over the options among them."""
+    def ticks(self, con_ids: Iterable[int], age_s: float = 0.0) -> Sequence[Tick]:
+        """Quotes of `age_s` seconds ago, in the order asked for, valued in one vectorised pass over the
+        options among them. Nothing is older than the session's open.
+        """
 
     def is_open(self, con_id: int) -> bool:
         """Whether the instrument trades at this moment (its own regular segment)."""
@@ -168,6 +170,9 @@ class OrderRequest:
     what_if: bool = False
     outside_rth: bool = False
     smart_combo: tuple[tuple[str, str], ...] = ()
+    good_till: str = ""  # of a GTD order, as the client wrote it
+    algo: str = ""
+    algo_params: tuple[tuple[str, str], ...] = ()
     raw: tuple[
         str, ...
     ] = ()  # every field as received, so that openOrder can echo what it does not interpret
@@ -283,7 +288,14 @@ class AccountChanged:
     con_ids: tuple[int, ...] = field(default=())
 
 
-Report = OrderChanged | Executed | OrderError | WhatIfAnswer | AccountChanged
+@dataclass(frozen=True, slots=True)
+class OrderBound:
+    """An order made by hand has got an id under which a client can change it."""
+
+    order: WorkingOrder
+
+
+Report = OrderChanged | Executed | OrderError | WhatIfAnswer | AccountChanged | OrderBound
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,3 +361,19 @@ class Venue(Protocol):
 
     def pnl(self) -> tuple[float, float, float]:
         """Daily, unrealised and realised P&L."""
+
+    @property
+    def by_hand(self) -> "HandOrders":
+        """Orders made by hand on the broker's own screen."""
+
+
+class HandOrders(Protocol):
+    """Orders without a client (implemented by simulator/back_office.py)."""
+
+    auto_bind: bool  # bind each new one to client 0 as it comes
+
+    def bind(self) -> Sequence[Report]:
+        """Give every order made by hand an id of client 0."""
+
+    def roll_back_order_ids(self, count: int) -> None:
+        """Hand the last `count` order ids of every client out again."""

@@ -6,10 +6,15 @@ from datetime import UTC, datetime
 
 from simulator import client_messages as ask
 from simulator import order_replies, replies
+from simulator.back_office import HAND_CLIENT
+from simulator.judgement import invalid
 from simulator.model import Execution, OrderChanged, OrderRequest, Report, Venue, WhatIfAnswer, WorkingOrder
 from simulator.peer import Peer
 from simulator.wire import Value
 
+#: Why orders are not taken at all; empty while they are.
+Closed = Callable[[], str]
+Place = Callable[[OrderRequest], None]
 Route = Callable[[Sequence[Report]], None]
 RequestOf = Callable[[int], OrderRequest | None]
 
@@ -17,33 +22,47 @@ RequestOf = Callable[[int], OrderRequest | None]
 class OrderDesk:
     """Serves the order requests of one client and tells it what the venue reports."""
 
-    def __init__(self, peer: Peer, venue: Venue, route: Route, request_of: RequestOf) -> None:
+    def __init__(
+        self, peer: Peer, venue: Venue, route: Route, request_of: RequestOf, place: Place, closed: Closed
+    ) -> None:
         self._peer = peer
         self._venue = venue
         self._route = route
         self._request_of = request_of
+        self._place = place
+        self._closed = closed
 
     def place(self, request: OrderRequest) -> None:
         """Hand a new order, a modification or a what-if to the venue."""
+        if self._is_closed(request.order_id):
+            return
         account = request.account or self._venue.account_id
-        self._route(self._venue.submit(replace(request, account=account)))
+        self._place(replace(request, account=account))
 
     def cancel(self, request: ask.CancelOrder) -> None:
         """Cancel one order of this client."""
+        if self._is_closed(request.order_id):
+            return
         self._route(self._venue.cancel(self._peer.client_id, request.order_id))
 
     def cancel_all(self) -> None:
         """Cancel every order of the account."""
+        if self._is_closed(-1):
+            return
         self._route(self._venue.cancel_all())
 
     def bind(self, request: ask.RequestAutoOpenOrders) -> None:
-        """Client 0 may bind orders made by hand, of which this venue has none; others may not ask."""
-        if self._peer.client_id != 0 and request.bind:
+        """Client 0 may have orders made by hand bound to it as they come; others may not ask."""
+        if self._peer.client_id == HAND_CLIENT:
+            self._venue.by_hand.auto_bind = request.bind
+        elif request.bind:
             cause = "Only client 0 can request auto-binding of orders"
             self._peer.error(-1, 321, f"Error validating request.-'cA' : cause - {cause}")
 
     def list_open(self, every_client: bool) -> None:
-        """Working orders of this client or of all."""
+        """Working orders of this client or of all. Client 0 asking for its own binds those made by hand."""
+        if self._peer.client_id == HAND_CLIENT and not every_client:
+            self._route(self._venue.by_hand.bind())
         for order in self._venue.open_orders(None if every_client else self._peer.client_id):
             self._tell_open(order)
             self._peer.write(order_replies.order_status(order))
@@ -73,6 +92,11 @@ class OrderDesk:
         if report.status and not after_fill:
             self._peer.write(order_replies.order_status(report.order))
 
+    def tell_bound(self, order: WorkingOrder) -> None:
+        """Send orderBound: an order made by hand has an id now."""
+        request = order.request
+        self._peer.write(replies.order_bound(order.perm_id, request.client_id, request.order_id))
+
     def tell_what_if(self, answer: WhatIfAnswer) -> None:
         """Send the answer to a what-if request."""
         before = next((v for k, v, _ in self._venue.account_values() if k == "EquityWithLoanValue"), None)
@@ -88,6 +112,13 @@ class OrderDesk:
         """Send the commission report, which the combo's own line does not have."""
         if execution.commission is not None:
             self._peer.write(replies.commission_report(execution, "USD"))
+
+    def _is_closed(self, order_id: int) -> bool:
+        why = self._closed()
+        if why:
+            refused = invalid(why)
+            self._peer.error(order_id, refused.code, refused.text)
+        return bool(why)
 
     def _tell_open(self, order: WorkingOrder) -> None:
         find = self._venue.market.instrument

@@ -83,9 +83,9 @@ class PathMarket:
         """Option chains listed on the underlying now."""
         return self._listing.chains(underlying_con_id, self._now)
 
-    def ticks(self, con_ids: Iterable[int]) -> Sequence[Tick]:
-        """Quotes now, in the order asked for. Greeks per point, per 1 % of volatility (vega) and per day
-        (theta).
+    def ticks(self, con_ids: Iterable[int], age_s: float = 0.0) -> Sequence[Tick]:
+        """Quotes of `age_s` seconds ago, in the order asked for. Greeks per point, per 1 % of volatility
+        (vega) and per day (theta).
         """
         key = tuple(con_ids)
         layout = self._layouts.get(key)
@@ -93,7 +93,7 @@ class PathMarket:
             if len(self._layouts) >= _LAYOUTS_KEPT:
                 self._layouts.pop(next(iter(self._layouts)))
             layout = self._layouts[key] = layout_of(key)
-        return quote(layout, self._moment())
+        return quote(layout, self._moment(age_s))
 
     def changed_ticks(self, con_ids: Iterable[int]) -> Sequence[Tick]:
         """As `ticks`, without those that are as this method last gave them for their line."""
@@ -241,8 +241,11 @@ class PathMarket:
     def _seed(self) -> str:
         return str(self._source.identity()["path_seed"])
 
-    def _moment(self) -> Moment:
-        epoch, path = self._now.timestamp(), self._path
+    def _moment(self, age_s: float = 0.0) -> Moment:
+        path = self._path
+        epoch = self._now.timestamp()
+        if age_s:
+            epoch = max(epoch - age_s, min(epoch, path.opens))
         place = path.index(epoch)
         levels = path.followers["VVIX"]
         final = self._day.advances, self._day.declines

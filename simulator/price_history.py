@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from market.contract import SecurityType
 from simulator import client_messages as ask
 from simulator import replies
+from simulator.connectivity import Connectivity
 from simulator.model import Bar, Market
 from simulator.peer import Peer
 from simulator.reference import find_one
@@ -27,7 +28,8 @@ _CALENDAR_DAYS: Final = {"W": 7, "M": 30, "Y": 365}
 class HistoryDesk:
     """Serves the historical requests of one client."""
 
-    def __init__(self, peer: Peer, market: Market) -> None:
+    def __init__(self, peer: Peer, market: Market, connectivity: Connectivity) -> None:
+        self._connectivity = connectivity
         self._peer = peer
         self._market = market
         self._asked: deque[tuple[datetime, object]] = deque()
@@ -35,6 +37,9 @@ class HistoryDesk:
 
     def answer(self, request: ask.RequestHistory) -> None:
         """Bars that end at the requested time, then updates of today's bar if wanted."""
+        if not self._connectivity.history_answers:
+            self._unanswered(request.req_id, "HMDS server disconnect occurred.  Attempting reconnection...")
+            return
         refusal = self._refusal(request)
         instrument = find_one(self._market, request.query)
         if refusal is None and instrument is None:

@@ -241,6 +241,9 @@ def _order(message: Sequence[str], version: int, client_id: int) -> OrderRequest
         transmit=_field(record, "transmit") != "0",
         what_if=_field(record, "what_if") == "1",
         outside_rth=_field(record, "outside_rth") == "1",
+        good_till=_field(record, "good_till_date"),
+        algo=_field(record, "algo_strategy"),
+        algo_params=_pairs(record.get("algo_params", ())),
         raw=(str(version), *message[1:]),
     )
     return replace(request, **_combo(record)) if bag else request
@@ -251,8 +254,12 @@ def _combo(record: Record) -> dict[str, Any]:
     return {
         "legs": tuple([OrderLeg(_as_integer(row[0]), _as_integer(row[1]), row[2], row[3]) for row in legs]),
         "leg_prices": tuple([price for row in prices if (price := _as_number(row[0])) is not None]),
-        "smart_combo": tuple([(row[0], row[1]) for row in smart]),
+        "smart_combo": _pairs(smart),
     }
+
+
+def _pairs(rows: str | Sequence[tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
+    return () if isinstance(rows, str) else tuple([(row[0], row[1]) for row in rows])
 
 
 def _field(record: Record, name: str) -> str:

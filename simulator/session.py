@@ -13,8 +13,11 @@ from typing import Any, Final, Protocol
 from simulator import client_messages as ask
 from simulator import reference, replies
 from simulator.account_feed import AccountFeed
+from simulator.api_settings import BREACHES_MAX, ApiSettings, MessageRate
+from simulator.connectivity import Connectivity
 from simulator.market_data import Entitlements, MarketDataDesk
 from simulator.model import OrderRequest, Report, Venue
+from simulator.notices import Farm, farm_notice, notice
 from simulator.order_entry import OrderDesk
 from simulator.order_fields import DecodeError, VersionMismatchError
 from simulator.peer import Peer
@@ -29,18 +32,14 @@ OLDEST_VERSION: Final = 157
 _GREETING: Final = b"API\0"
 _VERSIONS: Final = re.compile(rb"v(\d{1,4})(?:\.\.(\d{1,4}))?(?: .*)?\0?", re.DOTALL)
 
-_FARMS: Final = (
-    (2104, "Market data farm connection is OK:usopt"),
-    (2106, "HMDS data farm connection is OK:ushmds"),
-    (2158, "Sec-def data farm connection is OK:secdefnj"),
-)
-
 
 class Office(Protocol):
     """What a conversation needs of the gateway behind it."""
 
     venue: Venue
     entitlements: Entitlements
+    settings: ApiSettings
+    connectivity: Connectivity
     clock: Callable[[], datetime]
 
     def claim(self, client_id: int, session: "Session") -> bool:
@@ -48,6 +47,9 @@ class Office(Protocol):
 
     def route(self, reports: Sequence[Report]) -> None:
         """Tell the venue's reports to every client they concern."""
+
+    def place(self, request: OrderRequest) -> None:
+        """Hand an order to the venue, now or when the line to it works."""
 
     def request_of(self, perm_id: int) -> OrderRequest | None:
         """The order behind a permanent id, if it worked or ended today."""
@@ -69,9 +71,12 @@ class Session:
         self.started = False
         self.peer = Peer()
         self.quotes = MarketDataDesk(self.peer, office.venue.market, office.entitlements)
+        self._rate = MessageRate()
         self.account = AccountFeed(self.peer, office.venue)
-        self.orders = OrderDesk(self.peer, office.venue, office.route, office.request_of)
-        self.history = HistoryDesk(self.peer, office.venue.market)
+        self.orders = OrderDesk(
+            self.peer, office.venue, office.route, office.request_of, office.place, self._closed
+        )
+        self.history = HistoryDesk(self.peer, office.venue.market, office.connectivity)
         self._handlers = self._table()
 
     def receive(self, data: bytes) -> None:
@@ -85,7 +90,8 @@ class Session:
         except FrameTooLongError as broken:
             self.peer.error(-1, 320, f"Error reading request. {broken}")
             self.close()
-        self.quotes.publish_first()
+        if self._office.connectivity.quotes_pass:
+            self.quotes.publish_first()
         self._office.flush()
 
     def flush(self) -> None:
@@ -137,7 +143,21 @@ class Session:
         self.peer.version = version
         self.peer.write(replies.greeting(version, self._office.clock()))
 
+    def _closed(self) -> str:
+        return "The API interface is currently in Read-Only mode." if self._office.settings.read_only else ""
+
+    def _admits(self) -> bool:
+        limit = self._office.settings.messages_per_s
+        if limit is None or self._rate.admits(self._office.clock(), limit):
+            return True
+        self.peer.error(-1, 100, self._rate.complaint(limit))
+        if self._rate.breaches >= BREACHES_MAX:
+            self.close()
+        return False
+
     def _dispatch(self, message: Sequence[str]) -> None:
+        if self.started and not self._admits():
+            return
         try:
             request = decode(message, self.peer.version, self.peer.client_id)
         except VersionMismatchError as error:
@@ -163,8 +183,11 @@ class Session:
         self.started = True
         self._tell_accounts()
         self._tell_next_id()
-        for code, text in _FARMS:
-            self.peer.error(-1, code, text)
+        for farm in Farm:
+            works = farm not in self._office.connectivity.broken
+            self.peer.error(-1, *farm_notice(farm, works=works))
+        if self._office.connectivity.lost:
+            self.peer.error(-1, *notice(1100))
 
     def _tell_accounts(self) -> None:
         self.peer.write(replies.managed_accounts(self._office.venue.account_id))

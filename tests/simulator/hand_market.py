@@ -121,7 +121,7 @@ class HandMarket:
     def chains(self, underlying_con_id: int) -> Sequence[Chain]:
         return []
 
-    def ticks(self, con_ids: Iterable[int]) -> Sequence[Tick]:
+    def ticks(self, con_ids: Iterable[int], age_s: float = 0.0) -> Sequence[Tick]:
         self.quote_calls += 1
         return [self.book.get(con_id, Tick(con_id)) for con_id in con_ids]
 

@@ -4,71 +4,15 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Self
 
 import pytest
-from ib_async import IB, ComboLeg, Contract, Index, LimitOrder, Option, Trade
+from ib_async import IB, Contract, Index, LimitOrder, Option, Trade
 
 from simulator import virtual
-from simulator.gateway import Gateway
 from simulator.server import HOST, UNREAD_BYTES_MAX, GatewayProtocol, GatewayServer, Pace
 from simulator.wire import frame
 from tests.simulator.fixture_venue import ACCOUNT, START, encode, open_gateway
-
-PORT = 4002
-
-
-class Trading:
-    """A client on a gateway, on the running loop."""
-
-    def __init__(self, gateway: Gateway, port: int, pace: Pace) -> None:
-        self.gateway = gateway
-        self.server = GatewayServer(gateway, port, pace)
-        self.ib = IB()
-        self.errors: list[tuple[int, int]] = []
-        self.ib.errorEvent += lambda req_id, code, *_: self.errors.append((req_id, code))
-
-    async def __aenter__(self) -> Self:
-        await self.server.start()
-        await self.ib.connectAsync(HOST, self.server.port, clientId=7, raiseSyncErrors=True)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.ib.disconnect()
-        await asyncio.sleep(0.05)
-        await self.server.stop()
-
-
-async def until(condition: Callable[[], object], limit_s: float = 10.0) -> None:
-    """Wait for something to become true. Raises TimeoutError."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + limit_s
-    while not condition():
-        if loop.time() > end:
-            raise TimeoutError
-        await asyncio.sleep(0.01)
-
-
-async def condor(ib: IB) -> Contract:
-    chains = await ib.reqSecDefOptParamsAsync("SPX", "", "IND", 416904)
-    chain = next(c for c in chains if c.tradingClass == "SPXW" and c.exchange == "SMART")
-    wanted = [
-        Option("SPX", chain.expirations[10], strike, right, "SMART", tradingClass="SPXW")
-        for strike, right in ((2800.0, "P"), (2850.0, "P"), (3200.0, "C"), (3250.0, "C"))
-    ]
-    legs = await ib.qualifyContractsAsync(*wanted)
-    assert [leg.strike for leg in legs if isinstance(leg, Contract)] == [2800.0, 2850.0, 3200.0, 3250.0]
-    return Contract(
-        symbol="SPX",
-        secType="BAG",
-        exchange="SMART",
-        currency="USD",
-        comboLegs=[
-            ComboLeg(conId=leg.conId, ratio=1, action=action, exchange="SMART")
-            for leg, action in zip(legs, ("BUY", "SELL", "SELL", "BUY"), strict=True)
-            if isinstance(leg, Contract)
-        ],
-    )
+from tests.simulator.trading import PORT, Trading, condor, until
 
 
 async def whole_conversation(trading: Trading) -> None:

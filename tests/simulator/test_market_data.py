@@ -135,3 +135,57 @@ def test_options_and_others_can_be_sent_apart(gateway: Gateway, clock: Clock) ->
         before = len(line.sent)
         gateway.step(options=options_due, others=others_due)
         assert {m[1] if m[0] == "21" else m[2] for m in line.fresh(before)} == {req_id}
+
+
+def test_delayed_lines_show_the_quotes_of_a_quarter_of_an_hour_ago(clock: Clock) -> None:
+    rights = Entitlements(symbols_not_subscribed={"SPX"}, delayed_data=True)
+    gateway = open_gateway(clock, entitlements=rights)
+    line = Line(gateway)
+    assert line.ask(59, 1, 3) == []
+    found = line.ask(*market_data(4))
+    assert codes(found) == [("4", "10167")]
+    assert [m[3] for m in found if m[0] == "58"] == ["3"]
+    sent = {m[3]: float(m[4]) for m in found if m[0] == "1"}
+    assert set(sent) == {"68", "72", "73", "75", "76"}
+    past = gateway.venue.market.ticks([416904], 900.0)[0]
+    now = gateway.venue.market.ticks([416904])[0]
+    assert sent["68"] == past.last != now.last
+    before = len(line.sent)
+    clock.pass_by(900.0)
+    gateway.step()
+    told = [float(m[4]) for m in line.fresh(before) if m[0] == "1" and m[3] == "68"]
+    assert told == [now.last]
+
+
+def test_delayed_options_carry_delayed_sides_and_greeks(clock: Clock) -> None:
+    gateway = open_gateway(clock, entitlements=Entitlements(symbols_without_api={"SPX"}, delayed_data=True))
+    line = Line(gateway)
+    line.ask(59, 1, 4)
+    found = line.ask(*market_data(4, contract(options(gateway, [3000.0])[0])))
+    assert {m[3] for m in found if m[0] == "1"} == {"66", "67"}
+    assert [m[2] for m in found if m[0] == "21"] == ["83"]
+    assert [m[3] for m in found if m[0] == "58"] == ["3"]
+
+
+def test_whoever_may_see_live_data_gets_them_though_delayed_ones_were_asked_for(gateway: Gateway) -> None:
+    line = Line(gateway)
+    line.ask(59, 1, 3)
+    found = line.ask(*market_data(4))
+    assert codes(found) == []
+    assert [m[3] for m in found if m[0] == "58"] == ["1"]
+
+
+def test_a_line_that_may_freeze_says_so_at_the_close_and_thaws_at_the_open(clock: Clock) -> None:
+    gateway = open_gateway(clock, own_market=True)
+    line = Line(gateway)
+    line.ask(59, 1, 2)
+    line.ask(*market_data(4))
+    for hours, kind in ((7.0, "2"), (16.5, "1")):
+        before = len(line.sent)
+        clock.pass_by(hours * 3600.0)
+        gateway.step()
+        assert [m[3] for m in line.fresh(before) if m[0] == "58"] == [kind]
+        clock.pass_by(1.0)
+        before = len(line.sent)
+        gateway.step()
+        assert [m for m in line.fresh(before) if m[0] == "58"] == []

@@ -142,7 +142,7 @@ def test_a_corrupt_length_ends_the_connection(gateway: Gateway) -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(st.binary(max_size=60).map(frame), st.binary(max_size=30)), max_size=6))
 def test_garbage_never_raises(gateway: Gateway, chunks: list[bytes]) -> None:
-    client_id = 1000 + len(gateway._sessions)
+    client_id = 1000 + len(gateway._connections)
     line = Line(gateway, client_id)
     for chunk in chunks:
         line.session.receive(chunk)
