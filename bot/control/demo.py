@@ -219,7 +219,8 @@ def _show(summary: Summary, figures: dict[str, Any], speed: float) -> None:
         [
             (
                 f"{figures['sessions']} sessions, {figures['orders']} orders, {figures['fills']} fills, "
-                f"{figures['decisions']} decisions in {figures['wall_s']:.1f} s ({speed:,.0f} times real time)"
+                f"{figures['decisions']} decisions in {figures['wall_s']:.1f} s "
+                f"({speed:,.0f} times real time)"
             ),
             f"NAV {start:,.2f} -> {end:,.2f} USD ({end - start:+,.2f}), PAPER, simulated market",
             f"Journal {figures['journal']}  sha256 {figures['journal_sha256']}",
