@@ -97,7 +97,7 @@ class Leg:
     @property
     def signed_ratio(self) -> int:
         """Contracts gained by the buyer of one unit; negative when sold."""
-        return self.action.sign * self.ratio
+        return self.ratio if self.action is Action.BUY else -self.ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +144,30 @@ class Combo:
         Exact: the payoff is piecewise linear in the settlement, so its minimum over [0, inf) lies at 0, at a
         strike, or at infinity.
         """
+        return price - self.payoff_range()[0]
+
+    def payoff_range(self) -> tuple[float, float]:
+        """Least and most points a unit is worth to its buyer at expiry; infinite with uncovered calls."""
         self._single_expiry()
-        if self._slope_above_strikes() < 0:
-            return inf
-        corners = [0.0, *(leg.contract.strike for leg in self.legs if leg.contract.right is not None)]
-        return price - min(self.payoff(corner) for corner in corners)
+        options = [(leg.signed_ratio, leg.contract.right, leg.contract.strike) for leg in self.legs]
+        # Every check of the risk review asks for this: plain loops, no call for each leg at each corner.
+        least, most = inf, -inf
+        for corner in (0.0, *(strike for _, right, strike in options if right is not None)):
+            worth = 0.0
+            for ratio, right, strike in options:
+                if right is Right.CALL:
+                    worth += ratio * (corner - strike) if corner > strike else 0.0
+                elif right is Right.PUT:
+                    worth += ratio * (strike - corner) if corner < strike else 0.0
+                else:
+                    worth += ratio * corner
+            least, most = min(least, worth), max(most, worth)
+        slope = sum(ratio for ratio, right, _ in options if right is not Right.PUT)
+        return -inf if slope < 0 else least, inf if slope > 0 else most
 
     def _single_expiry(self) -> None:
         if len({leg.contract.expiry for leg in self.legs}) != 1:
             raise ValueError("legs expire on different days")
-
-    def _slope_above_strikes(self) -> int:
-        return sum(leg.signed_ratio for leg in self.legs if leg.contract.right is not Right.PUT)
 
 
 def net_contracts(units: Iterable[tuple[Combo, int]]) -> dict[Contract, int]:

@@ -16,6 +16,7 @@ from market.contract import Combo, Contract, Right
 
 Group = tuple[str, date | None]
 OptionSide = tuple[str, date | None, Right]
+Claim = tuple[Right | None, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,12 @@ def open_loss_usd(losses: Mapping[Group, float]) -> float:
 
 def worst_payoff(combo: Combo) -> float:
     """Least points a unit is worth to its buyer at expiry; `-inf` when short calls are uncovered."""
-    return -combo.max_loss(0.0)
+    return combo.payoff_range()[0]
 
 
 def best_payoff(combo: Combo) -> float:
     """Most points a unit is worth to its buyer at expiry; `inf` for a long call."""
-    return combo.reversed().max_loss(0.0)
+    return combo.payoff_range()[1]
 
 
 def only_pays_premium(combo: Combo) -> bool:
@@ -125,22 +126,51 @@ def _group(combo: Combo) -> Group:
 def _group_loss(
     stakes: Sequence[Stake], orders: Sequence[Stake], odd: Sequence[tuple[Contract, int]]
 ) -> float:
-    contracts = [leg.contract for stake in (*stakes, *orders) for leg in stake.combo.legs]
-    contracts += [contract for contract, _ in odd]
-    corners = sorted({0.0, *(contract.strike for contract in contracts if contract.right is not None)})
     if _slope(stakes, orders, odd) > 0:
         return inf
+    held = _claims((stake.combo, stake.quantity) for stake in stakes)
+    for contract, count in odd:
+        _add_claim(held, contract, count)
+    waiting = [(order, _claims([(order.combo, order.quantity)])) for order in orders]
+    claims = [held, *(claim for _, claim in waiting)]
+    corners = sorted({0.0, *(strike for claim in claims for right, strike in claim if right is not None)})
+    paid = sum(_paid_usd(stake) for stake in stakes)
+    return max(
+        paid
+        - _worth_usd(held, corner)
+        + sum(max(_paid_usd(order) - _worth_usd(claim, corner), 0.0) for order, claim in waiting)
+        for corner in corners
+    )
 
-    def loss_at(settlement: float) -> float:
-        total = -sum(count * contract.multiplier * contract.payoff(settlement) for contract, count in odd)
-        total += sum(_loss(stake, settlement) for stake in stakes)
-        return total + sum(max(_loss(order, settlement), 0.0) for order in orders)
 
-    return max(loss_at(corner) for corner in corners)
+def _claims(units: Iterable[tuple[Combo, int]]) -> dict[Claim, int]:
+    """USD a point of each option, bought minus sold: what is netted once is not valued leg by leg."""
+    claims: dict[Claim, int] = {}
+    for combo, quantity in units:
+        for leg in combo.legs:
+            _add_claim(claims, leg.contract, quantity * leg.signed_ratio)
+    return claims
 
 
-def _loss(stake: Stake, settlement: float) -> float:
-    return stake.quantity * stake.combo.multiplier * (stake.price - stake.combo.payoff(settlement))
+def _add_claim(claims: dict[Claim, int], contract: Contract, count: int) -> None:
+    key = contract.right, contract.strike
+    claims[key] = claims.get(key, 0) + count * contract.multiplier
+
+
+def _worth_usd(claims: Mapping[Claim, int], settlement: float) -> float:
+    worth = 0.0
+    for (right, strike), usd in claims.items():
+        if right is Right.CALL:
+            worth += usd * (settlement - strike) if settlement > strike else 0.0
+        elif right is Right.PUT:
+            worth += usd * (strike - settlement) if settlement < strike else 0.0
+        else:
+            worth += usd * settlement
+    return worth
+
+
+def _paid_usd(stake: Stake) -> float:
+    return stake.quantity * stake.combo.multiplier * stake.price
 
 
 def _slope(stakes: Sequence[Stake], orders: Sequence[Stake], odd: Sequence[tuple[Contract, int]]) -> int:

@@ -152,9 +152,11 @@ class Structure:
         fewest = -1
         for leg in self.combo.legs:
             ratio = direction * leg.signed_ratio
-            count = counts.get(leg.contract.con_id, 0)
-            units = count // ratio if count * ratio > 0 else 0
-            fewest = units if fewest < 0 else min(fewest, units)
+            units = counts.get(leg.contract.con_id, 0) // ratio
+            if units <= 0:
+                return 0
+            if fewest < 0 or units < fewest:
+                fewest = units
         return fewest
 
 

@@ -5,9 +5,9 @@ whatever an execution says, each counted once; a status never fills anything, it
 are still to be heard of.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine
 from bot.events import CommissionReported, Executed, OrderReported
 from market.order import Fill, OrderStatus, execution_base, may_become

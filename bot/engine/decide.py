@@ -5,10 +5,11 @@ One evaluation tends the orders under way, lets each strategy look at the snapsh
 was. It also asks for the listings and quotes the strategies still need.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.engine.orders import hold, order_reference, place
+from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.engine.working import tend
 from bot.events import Command, Feed, ListOptions, QuotesTaken, StreamLines
@@ -223,7 +224,7 @@ def review_context(state: EngineState, order_ref: str, time: datetime, reserved_
     opened, account = state.opened, state.account
     if opened is None:
         raise ValueError("nothing is reviewed before the journal is opened")
-    structures = [structure for structure in state.structures.values() if not structure.is_flat]
+    held = [(one, one.quantity) for one in state.structures.values() if not one.is_flat]
     return ReviewContext(
         now=time,
         account=state.announced,
@@ -238,11 +239,11 @@ def review_context(state: EngineState, order_ref: str, time: datetime, reserved_
         nav_peak_usd=state.peak_nav_usd,
         init_margin_usd=account.init_margin_usd if account is not None else None,
         stakes=tuple(
-            Stake(structure.combo, structure.quantity, structure.entry_price, structure.structure_id)
-            for structure in structures
-            if structure.quantity
+            Stake(structure.combo, quantity, structure.entry_price, structure.structure_id)
+            for structure, quantity in held
+            if quantity
         ),
-        loose=_loose_legs(state, structures),
+        loose=_loose_legs(state, held),
         working=tuple(_live_order(line) for line in state.orders.values() if _is_live(line)),
         used_refs=state.orders.keys(),
         committed_usd=_committed_usd(state),
@@ -271,14 +272,16 @@ def _live_order(line: OrderLine) -> LiveOrder:
     )
 
 
-def _loose_legs(state: EngineState, structures: list[Structure]) -> tuple[tuple[Contract, int], ...]:
+def _loose_legs(
+    state: EngineState, held: Sequence[tuple[Structure, int]]
+) -> tuple[tuple[Contract, int], ...]:
     """Contracts held beyond the whole units of structures: half-filled ones, and whatever is not ours."""
-    held = {con_id: position.quantity for con_id, position in state.portfolio.positions().items()}
-    for structure in structures:
+    loose = {con_id: position.quantity for con_id, position in state.portfolio.positions().items()}
+    for structure, quantity in held:
         for leg in structure.combo.legs:
             con_id = leg.contract.con_id
-            held[con_id] = held.get(con_id, 0) - structure.quantity * leg.signed_ratio
-    known = ((state.contracts.get(con_id), quantity) for con_id, quantity in sorted(held.items()) if quantity)
+            loose[con_id] = loose.get(con_id, 0) - quantity * leg.signed_ratio
+    known = ((state.contracts.get(con_id), count) for con_id, count in sorted(loose.items()) if count)
     return tuple((contract, quantity) for contract, quantity in known if contract is not None)
 
 
@@ -286,9 +289,10 @@ def _committed_usd(state: EngineState) -> float:
     """Worst loss of what was opened this session and has filled."""
     total = 0.0
     for structure in state.structures.values():
-        if structure.opened == state.session and structure.units_opened:
+        units = structure.units_opened if structure.opened == state.session else 0
+        if units:
             unit = unit_max_loss_usd(structure.combo, structure.entry_price, 0.0)
-            total += structure.units_opened * unit + structure.fees_usd
+            total += units * unit + structure.fees_usd
     return total
 
 

@@ -5,10 +5,10 @@ does not is told once and again only when the reasons change or some minutes hav
 stays readable.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.engine.decision import Decision, Verb
+from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.engine.working import decision_id
 from bot.events import PlaceOrder

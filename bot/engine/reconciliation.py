@@ -8,7 +8,6 @@ takes them away without an execution, and brokers show them for a while longer.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.engine.book import (
@@ -18,6 +17,7 @@ from bot.engine.book import (
     report_order,
     with_order,
 )
+from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine
 from bot.events import OrderReported, Reconciled
 from market.contract import Contract

@@ -7,10 +7,10 @@ and can fire a layer.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, datetime
 
 from bot.engine.decision import Decision, Verb
+from bot.engine.records import replace
 from bot.engine.state import DailyInputs, EngineState, Step
 from bot.engine.working import decision_id
 from bot.events import ObservationsKnown

@@ -6,7 +6,6 @@ order.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from bot.engine.decide import evaluate, may_evaluate, nothing_read_changed
 from bot.engine.decision import Decision, Verb
 from bot.engine.parameters import parameters
 from bot.engine.reconciliation import reconcile
+from bot.engine.records import replace
 from bot.engine.state import EngineState, Listing, Step
 from bot.engine.working import cancel_opening, decision_id
 from bot.events import (

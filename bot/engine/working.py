@@ -6,11 +6,11 @@ try again with fresh prices. Nothing is replaced or sent while the connection is
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil, floor
 
 from bot.engine.decision import Decision, Verb
+from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.events import CancelOrder, Command, Reconcile, ReplaceOrder
 from market.order import OrderStatus
