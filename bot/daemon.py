@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot import schedule
+from bot.clock import Clock
 from bot.commit import Committer
 from bot.durability import Durability
 from bot.engine.decide import may_evaluate
@@ -39,7 +40,7 @@ from bot.events import (
 )
 from bot.jobs import FAR_FUTURE, SessionJobs
 from bot.opening import OpenJournal
-from bot.port import BrokerPort, Clock, Observers, SlowFeeds
+from bot.port import BrokerPort, Observers, SlowFeeds
 from bot.stopping import StopAskedError, StopSignal
 from market.contract import Contract
 from strategies.base import Intent

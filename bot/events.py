@@ -101,7 +101,7 @@ class QuotesTaken:
 class ObservationsKnown:
     """Values of a slow series, each with the moment from which it was known.
 
-    Names: bot/feeds.
+    bot/publications.py names the series.
     """
 
     series: str

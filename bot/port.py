@@ -1,4 +1,4 @@
-"""The seams between the daemon and the world: the broker, the clock and the slow feeds.
+"""The seams between the daemon and the world: the broker and the slow feeds (time is in bot/clock.py).
 
 The live client, the embedded gateway in virtual time and nothing else stand behind them.
 """
@@ -25,19 +25,6 @@ from bot.events import (
     ReplaceOrder,
 )
 from market.contract import Contract
-
-
-class Clock(Protocol):
-    """Market time.
-
-    Never goes back.
-    """
-
-    def now(self) -> datetime:
-        """Aware UTC time."""
-
-    async def sleep_until(self, time: datetime) -> None:
-        """Return at or after `time`."""
 
 
 class BrokerPort(Protocol):

@@ -10,29 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bot.broker.adapter import IbBroker
-from bot.clock import BrokerClock, WallClock
+from bot.clock import BrokerClock, Clock, WallClock
 from bot.commit import WriterThread
 from bot.control.embedded import EmbeddedGateway
+from bot.control.stand_ins import stand_ins
 from bot.daemon import Daemon
 from bot.events import Alert
 from bot.feeds import PublishedFeeds, over_http
 from bot.opening import open_journal, opening_record
-from bot.port import Clock, Observers
+from bot.port import Observers
 from config.loader import LoadedSettings, load_rules
 from config.rules import Rules
 from config.settings import Settings
 
 HOST_SKEW_S_MAX = 2.0
-STAND_IN_PATHS = {
-    "breadth": "/breadth.csv",
-    "vx_settlement": "/us/futures/market_statistics/settlement/csv?dt={date}",
-    "vix": "/api/global/us_indices/daily_prices/VIX_History.csv",
-    "vvix": "/api/global/us_indices/daily_prices/VVIX_History.csv",
-    "reer": "/graph/fredgraph.csv?id=RBUSBIS",
-    "ppi": "/graph/fredgraph.csv?id=PPIACO",
-    "treasury_10y": "/graph/fredgraph.csv?id=DGS10",
-    "baa": "/graph/fredgraph.csv?id=DBAA",
-}
 
 
 def run_daemon(loaded: LoadedSettings, rules_path: Path) -> None:
@@ -120,8 +111,7 @@ def _feeds(
 ) -> PublishedFeeds:
     feeds = settings.feeds
     if gateway is not None:
-        pages = f"http://127.0.0.1:{gateway.pages_port}"
-        addresses = {name: f"{pages}{path}" for name, path in STAND_IN_PATHS.items()}
+        addresses = stand_ins(f"http://127.0.0.1:{gateway.pages_port}")
     else:
         addresses = {
             "vx_settlement": feeds.vx_settlement_url,

@@ -13,6 +13,7 @@ from pathlib import Path
 from bot.broker.adapter import IbBroker
 from bot.clock import VirtualClock
 from bot.commit import commit_inline
+from bot.control.stand_ins import stand_ins
 from bot.daemon import Daemon
 from bot.engine.state import EngineState
 from bot.feeds import PublishedFeeds, answered_by
@@ -29,17 +30,6 @@ from simulator.virtual import VirtualLoop, run
 
 PORT = 4002
 CLIENT_ID = 442
-# Pages of the embedded gateway that stand in for the public ones, in the same formats.
-STAND_INS = {
-    "breadth": "http://localhost/breadth.csv",
-    "vx_settlement": "http://localhost/us/futures/market_statistics/settlement/csv?dt={date}",
-    "vix": "http://localhost/api/global/us_indices/daily_prices/VIX_History.csv",
-    "vvix": "http://localhost/api/global/us_indices/daily_prices/VVIX_History.csv",
-    "reer": "http://localhost/graph/fredgraph.csv?id=RBUSBIS",
-    "ppi": "http://localhost/graph/fredgraph.csv?id=PPIACO",
-    "treasury_10y": "http://localhost/graph/fredgraph.csv?id=DGS10",
-    "baa": "http://localhost/graph/fredgraph.csv?id=DBAA",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +75,7 @@ async def _simulate(simulation: Simulation, observers: Observers) -> Outcome:
 
     feeds = PublishedFeeds(
         answered_by(lambda path: respond(simulation.market, path)),
-        STAND_INS,
+        stand_ins("http://localhost"),
         clock,
         notify=lambda alert: observers.alert(clock.now(), alert),
     )
