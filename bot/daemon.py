@@ -144,6 +144,7 @@ class Daemon:
         if self._repaired:
             self._journal.append(self._now(), "Repaired", {"text": self._repaired})
         await self._take(self._opened)
+        await self._durability.now(self._now())  # a start that dies at once must count as one
         async with asyncio.TaskGroup() as group:
             self._group = group
             await self._reconnect(connected)

@@ -18,14 +18,13 @@ Ask = Callable[[Key, Callable[[], Any]], Awaitable[list[Any]]]
 async def reconciled(
     session: Session, ask: Ask, contracts: Mapping[int, Contract], now: Callable[[], datetime]
 ) -> Reconciled:
-    """Ask for positions, open orders, completed orders and executions, and put them together.
+    """Ask for open orders, completed orders, executions and positions, and put them together.
 
     `ask` puts one question with its deadline. Raises as `ask` does, and NotPaperAccountError when a row
     belongs to another account.
     """
     client, inbox = session.client, session.inbox
     session.evidence.begin_snapshot()
-    positions = await ask(POSITIONS, client.reqPositions)
     await ask(OPEN_ORDERS, client.reqAllOpenOrders)
     await ask(COMPLETED_ORDERS, lambda: client.reqCompletedOrders(False))
     request_id = client.getReqId()
@@ -35,6 +34,8 @@ async def reconciled(
         executions = await ask(request_id, lambda: client.reqExecutions(request_id, ExecutionFilter()))
     finally:
         inbox.commissions = None
+    # Last of all: a fill since then was told before them, so that positions are never older than executions.
+    positions = await ask(POSITIONS, client.reqPositions)
     session.require_paper()
     return Reconciled(
         orders=session.evidence.snapshot(),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.clock import BrokerClock, Clock, VirtualClock, WallClock
+from bot.clock import BrokerClock, Clock, VirtualClock, WallClock, host_ahead_s
 
 NOON = datetime(2020, 3, 16, 16, 0, tzinfo=UTC)
 
@@ -33,6 +33,23 @@ async def test_wall_clock_is_aware_and_does_not_wait_for_the_past() -> None:
     target = clock.now() + timedelta(milliseconds=5)
     await clock.sleep_until(target)
     assert clock.now() >= target
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "answered_s", "ahead_s"),
+    [
+        (0.0, 0.2, 0.0),
+        (0.9, 1.1, 0.0),  # within the second the gateway told
+        (-5.0, 0.5, 0.0),  # a slow answer proves nothing
+        (4.0, 4.1, 3.0),
+        (-4.0, -3.5, -3.5),
+    ],
+)
+def test_a_host_clock_is_off_by_no_more_than_one_answer_proves(
+    asked_s: float, answered_s: float, ahead_s: float
+) -> None:
+    asked, answered = NOON + timedelta(seconds=asked_s), NOON + timedelta(seconds=answered_s)
+    assert host_ahead_s(NOON, asked, answered) == pytest.approx(ahead_s)
 
 
 def test_broker_clock_follows_the_gateway_within_the_second_it_tells() -> None:
