@@ -14,6 +14,10 @@ from market.contract import Combo, Contract
 from market.order import Fill, OrderStatus
 from market.series import Observation
 
+# Names of slow series that the engine itself reads; a settlement's name ends with the day the future settles.
+NET_ADVANCES = "nyse_net_advances"
+VX_SETTLEMENT = "vx_settlement:"
+
 
 class Feed(StrEnum):
     """Classes of streaming data whose liveness is proved separately."""
@@ -101,7 +105,7 @@ class QuotesTaken:
 class ObservationsKnown:
     """Values of a slow series, each with the moment from which it was known.
 
-    bot/publications.py names the series.
+    bot/publications.py lists the names of all.
     """
 
     series: str

@@ -16,8 +16,7 @@ from urllib.parse import urlsplit
 from bot import publications
 from bot.clock import Clock
 from bot.errors import FeedError
-from bot.events import Alert, ObservationsKnown
-from bot.publications import NET_ADVANCES, VX_SETTLEMENT
+from bot.events import NET_ADVANCES, VX_SETTLEMENT, Alert, ObservationsKnown
 from market.series import Observation
 from market.sessions import session_offset, sessions
 

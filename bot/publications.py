@@ -25,7 +25,7 @@ from io import StringIO
 from math import isfinite
 
 from bot.errors import FeedError
-from bot.events import Job, ObservationsKnown
+from bot.events import NET_ADVANCES, VX_SETTLEMENT, Job, ObservationsKnown
 from bot.schedule import moment
 from market.rounding import round_price
 from market.series import Observation
@@ -39,8 +39,6 @@ from market.sessions import (
     sessions,
 )
 
-NET_ADVANCES = "nyse_net_advances"
-VX_SETTLEMENT = "vx_settlement:"
 DISTRIBUTION = "vnq_distribution"
 MONTHLY = frozenset({"reer", "ppi"})
 _SAME_EVENING = frozenset({"vix", "vvix", "vnq"})

@@ -13,7 +13,7 @@ from bot.engine.decision import Decision, Verb
 from bot.engine.records import replace
 from bot.engine.state import DailyInputs, EngineState, Step
 from bot.engine.working import decision_id
-from bot.events import ObservationsKnown
+from bot.events import NET_ADVANCES, VX_SETTLEMENT, ObservationsKnown
 from market.contract import Contract, SecurityType
 from market.rounding import round_price
 from market.sessions import front_vx_pair, next_session, previous_session
@@ -22,8 +22,6 @@ from strategies.base import Reading
 from strategies.hedge_entry import STRATEGY
 from strategies.triggers import NearTermState, near_term
 
-NET_ADVANCES = "nyse_net_advances"
-VX_SETTLEMENT = "vx_settlement:"
 BREADTH_SYMBOL = "AD-NYSE"
 SESSIONS_KEPT = 10
 
