@@ -15,7 +15,7 @@ from bot.engine.decision import Decision, Verb
 from bot.engine.parameters import parameters
 from bot.engine.reconciliation import reconcile
 from bot.engine.records import replace
-from bot.engine.state import EngineState, Listing, Step
+from bot.engine.state import EngineState, Listing, OrderLine, Step
 from bot.engine.working import cancel_opening, decision_id
 from bot.events import (
     AccountTaken,
@@ -45,6 +45,7 @@ from market.quote import Quote
 from market.rounding import round_price, round_ratio
 from market.sessions import MARKET_TZ, is_session
 from risk.state import Cause
+from strategies.base import Structure
 
 STARTS_KEPT = 64
 
@@ -206,10 +207,7 @@ def _executed(state: EngineState, event: Executed, time: datetime) -> Step:
     after = state.orders.get(event.fill.order_ref)
     if before is None or after is None or after.order.filled == before.order.filled:
         return Step(state)
-    reason = f"filled {after.order.filled} of {after.order.quantity}"
-    if after.order.filled and not after.has_odd_legs:
-        reason = f"{reason} at {round_price(after.cost / after.order.filled):g}"
-    return _booked(state, event.fill.order_ref, reason, time)
+    return _booked(state, event.fill.order_ref, _filled(after), time)
 
 
 def _commission_reported(state: EngineState, event: CommissionReported, _time: datetime) -> Step:
@@ -217,8 +215,20 @@ def _commission_reported(state: EngineState, event: CommissionReported, _time: d
 
 
 def _reconciled(state: EngineState, event: Reconciled, time: datetime) -> Step:
+    before = state
     state = book.refresh_unknown(reconcile(state, event, time))
-    return Step(book.tidy(state, time))
+    done = Step(state)
+    for ref, line in state.orders.items():
+        was = before.orders[ref].order
+        if line.order.filled != was.filled:
+            done = done.then(_booked(done.state, ref, _filled(line), time))
+        elif line.order.status is not was.status:
+            done = done.then(_booked(done.state, ref, line.order.status.value, time))
+    for key, structure in state.structures.items():
+        known = before.structures.get(key, structure)
+        if structure.settled and not known.settled:
+            done = done.then(_tell_settled(done.state, known, structure.closed_reason, time))
+    return done.then(Step(book.tidy(done.state, time)))
 
 
 def _job_due(state: EngineState, event: JobDue, time: datetime) -> Step:
@@ -255,6 +265,14 @@ def _stopping(state: EngineState, event: Stopping, time: datetime) -> Step:
     return cancel_opening(replace(state, stopping=True, starts=()), time, event.reason)
 
 
+def _filled(line: OrderLine) -> str:
+    order = line.order
+    reason = f"filled {order.filled} of {order.quantity}"
+    if not order.filled or line.has_odd_legs:
+        return reason
+    return f"{reason} at {round_price(line.cost / order.filled):g}"
+
+
 def _booked(state: EngineState, order_ref: str, reason: str, time: datetime) -> Step:
     """Tell what evidence changed. The snapshot that follows is looked at even if no quote has moved."""
     line = state.orders[order_ref]
@@ -268,6 +286,21 @@ def _booked(state: EngineState, order_ref: str, reason: str, time: datetime) -> 
         structure_id=line.structure_id,
         order_ref=order_ref,
         quantity=line.order.filled,
+        trading=state.risk.trading.value,
+    )
+    return Step(replace(state, decisions=number, look_due=True), (decision,))
+
+
+def _tell_settled(state: EngineState, held: Structure, reason: str, time: datetime) -> Step:
+    number = state.decisions + 1
+    decision = Decision(
+        decision_id=decision_id(time, number),
+        strategy=held.strategy,
+        verb=Verb.BOOK,
+        reason=reason,
+        session=state.session,
+        structure_id=held.structure_id,
+        quantity=held.quantity,
         trading=state.risk.trading.value,
     )
     return Step(replace(state, decisions=number, look_due=True), (decision,))
