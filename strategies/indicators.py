@@ -4,8 +4,10 @@ Nothing here keeps a history. A state is what a checkpoint stores, and folding t
 state however often the daemon was restarted in between. A value is None until enough observations have come.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from math import fsum, sqrt
+from operator import mul
 
 from market.rounding import round_ratio
 
@@ -93,6 +95,76 @@ class MacdHistogram:
         if self.fast.value is None or self.slow.value is None or self.signal.value is None:
             return None
         return round_ratio(self.fast.value - self.slow.value - self.signal.value)
+
+
+@dataclass(frozen=True, slots=True)
+class RollingZScore:
+    """How far a value stands from its own recent past: deviations from the mean of the last `window` values.
+
+    `score` compares with the values taken so far, so that asking before `update` leaves the value itself out
+    (METHOD 2.7). The deviation is that of a sample, with n - 1.
+    """
+
+    window: int
+    warm_up: int
+    values: tuple[float, ...] = ()
+
+    def score(self, value: float) -> float | None:
+        """Standard deviations from the mean; None before `warm_up` values or when all were the same."""
+        if len(self.values) < max(self.warm_up, 2):
+            return None
+        mean, deviation = mean_and_deviation(self.values)
+        return None if deviation <= 0.0 else round_ratio((value - mean) / deviation)
+
+    def update(self, value: float) -> "RollingZScore":
+        """The state after one more value."""
+        return replace(self, values=(*self.values, round_ratio(value))[-self.window :])
+
+
+@dataclass(frozen=True, slots=True)
+class RollingResidual:
+    """How far a pair stands from the line through the last `window` pairs, by ordinary least squares.
+
+    `score` compares (x, y) with the regression of x on y over the pairs taken so far, so that asking before
+    `update` leaves the pair itself out (METHOD 2.5).
+    """
+
+    window: int
+    xs: tuple[float, ...] = ()
+    ys: tuple[float, ...] = ()
+
+    def score(self, x: float, y: float) -> float | None:
+        """The residual of x in sample deviations (n - 1) of the window's own residuals, signed.
+
+        None before `window` pairs, or when y or the residuals never moved.
+        """
+        if len(self.xs) < self.window:
+            return None
+        x_mean, y_mean = fsum(self.xs) / self.window, fsum(self.ys) / self.window
+        x_off, y_off = [one - x_mean for one in self.xs], [one - y_mean for one in self.ys]
+        spread = fsum(map(mul, y_off, y_off))
+        if spread <= 0.0:
+            return None
+        slope = fsum(map(mul, x_off, y_off)) / spread
+        residuals = [dx - slope * dy for dx, dy in zip(x_off, y_off, strict=True)]
+        deviation = round_ratio(sqrt(fsum(map(mul, residuals, residuals)) / (self.window - 1)))
+        if deviation <= 0.0:
+            return None
+        return round_ratio((x - x_mean - slope * (y - y_mean)) / deviation)
+
+    def update(self, x: float, y: float) -> "RollingResidual":
+        """The state after one more pair."""
+        n = self.window
+        return replace(self, xs=(*self.xs, round_ratio(x))[-n:], ys=(*self.ys, round_ratio(y))[-n:])
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and sample deviation (n - 1) of at least two values; the deviation is rounded, so that values
+    which are all the same have none.
+    """
+    mean = fsum(values) / len(values)
+    off = [value - mean for value in values]
+    return mean, round_ratio(sqrt(fsum(map(mul, off, off)) / (len(values) - 1)))
 
 
 def rsi_of_levels(levels: Iterable[float], period: int = 14) -> list[float | None]:

@@ -47,6 +47,60 @@ class NearTermRules:
 
 
 @dataclass(frozen=True, slots=True)
+class MidTermRules:
+    """The mid-term layer's (L2) trigger: VVIX histogram, lag behind the first layer, dollar and prices.
+
+    `divergence_definition` "none" leaves the macro condition out; it is a comparison, never a profile.
+    """
+
+    mode: Literal["confirm", "after_l1", "unlagged"]
+    macd_fast_sessions: int
+    macd_slow_sessions: int
+    macd_signal_sessions: int
+    histogram_min_pts: float
+    warmup_sessions: int
+    lag_min_sessions: int
+    lag_max_sessions: int
+    divergence_definition: Literal["resid", "gap", "sign", "none"]
+    divergence_change_months: int
+    divergence_window_months: int
+    divergence_above_sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveRules:
+    """The reserve layer's (L3) trigger: the cost of capital implied by REIT prices, against its history."""
+
+    z_above_sd: float
+    rearm_z_below_sd: float
+    rearm_sessions: int
+    growth_fraction: float
+    debt_weight_fraction: float
+    window_sessions: int
+    warmup_sessions: int
+    confirm_sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRules:
+    """All three triggers, and the readings of the source that are not numbers.
+
+    `front` is the pair of futures whose first stands for the front of the curve: `rolled` away on the Friday
+    before a settlement, or the `nearest` one up to the day before it. `spread` is what the reserve layer
+    measures: the cost of `capital` over the 10-year yield, or the dividend model's cost of equity over the
+    capital asset pricing model's (`ddm_gap`). `distribution` is the yearly one: the sum of the `last_four`,
+    or four times the median of the last eight (`median_eight`).
+    """
+
+    near_term: NearTermRules
+    mid_term: MidTermRules
+    reserve: ReserveRules
+    front: Literal["rolled", "nearest"]
+    spread: Literal["capital", "ddm_gap"]
+    distribution: Literal["last_four", "median_eight"]
+
+
+@dataclass(frozen=True, slots=True)
 class HedgeBudgetRules:
     """What the hedge may cost in a campaign and in a year, and how the layers share it."""
 

@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from bot.control.commands import config, history, review, trade
+from bot.control.commands import config, history, review, signals, trade
 from config.errors import AlvhError
 
 app = typer.Typer(
@@ -30,6 +30,8 @@ app.command()(review.verify)
 app.command()(review.replay)
 app.command()(review.logs)
 app.command()(review.why)
+app.command()(signals.whynot)
+app.command()(signals.signals)
 app.add_typer(history.app, name="history")
 app.add_typer(config.app, name="config")
 

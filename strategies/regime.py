@@ -1,0 +1,104 @@
+"""Regimes: one label for the state of the VIX futures curve, with slow exits (METHOD 2.9).
+
+CRISIS > STRESS > CALM > NORMAL: a higher one is entered at once, each is left only after some closes. `echo`
+stands beside the label: the curve inverts again soon after a crisis. Labels gate only what the method says.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from market.rounding import round_ratio
+from market.sessions import sessions_between
+
+CRISIS_ABOVE = 0.08
+CRISIS_LEFT_BELOW = 0.04
+STRESS_LEFT_BELOW = -0.01
+CURVE_EXIT_CLOSES = 3
+CALM_CONTANGO_MIN = 0.05
+CALM_VIX_BELOW = 20.0
+CALM_EXIT_CLOSES = 2
+ECHO_SESSIONS = 63
+
+
+class Regime(StrEnum):
+    """The state of the curve."""
+
+    NORMAL = "NORMAL"
+    CALM = "CALM"
+    STRESS = "STRESS"
+    CRISIS = "CRISIS"
+
+
+_RANK = {Regime.NORMAL: 0, Regime.CALM: 1, Regime.STRESS: 2, Regime.CRISIS: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class RegimeState:
+    """Label, closes in a row that speak for leaving it, and what the echo needs.
+
+    `crisis_left` is the session that ended the last crisis, `flat_since` whether the curve has been without
+    inversion since, `echo_since` the session on which it inverted again.
+    """
+
+    regime: Regime = Regime.NORMAL
+    exit_closes: int = 0
+    crisis_left: date | None = None
+    flat_since: bool = False
+    echo_since: date | None = None
+    last_session: date | None = None
+
+
+def regime(
+    state: RegimeState, session: date, vx1: float | None, vx2: float | None, vix: float | None
+) -> tuple[RegimeState, Regime | None, bool | None]:
+    """Count one completed session: the state to keep, the label, and whether it lies in an echo.
+
+    Label and echo are None where a price is missing (the state is carried) or the session was counted before.
+    """
+    if state.last_session is not None and session <= state.last_session:
+        return state, None, None
+    if vx1 is None or vx2 is None or vix is None or vx1 <= 0.0 or vx2 <= 0.0:
+        return state, None, None
+    b = round_ratio(vx1 / vx2 - 1.0)
+    at_once = _label(b, round_ratio(vx2 / vx1 - 1.0), vix)
+    before = state.regime
+    if _RANK[at_once] > _RANK[before]:
+        state = replace(state, regime=at_once, exit_closes=0)
+    else:
+        closes = state.exit_closes + 1 if _speaks_for_leaving(before, at_once, b) else 0
+        needed = CALM_EXIT_CLOSES if before is Regime.CALM else CURVE_EXIT_CLOSES
+        left = before is not Regime.NORMAL and closes >= needed
+        state = replace(state, regime=at_once if left else before, exit_closes=0 if left else closes)
+    if before is Regime.CRISIS and state.regime is not Regime.CRISIS:
+        state = replace(state, crisis_left=session, flat_since=False)
+    state = _with_echo(replace(state, last_session=session), session, b)
+    return state, state.regime, state.echo_since is not None
+
+
+def _label(b: float, contango: float, vix: float) -> Regime:
+    if b > CRISIS_ABOVE:
+        return Regime.CRISIS
+    if b > 0.0:
+        return Regime.STRESS
+    return Regime.CALM if contango >= CALM_CONTANGO_MIN and vix < CALM_VIX_BELOW else Regime.NORMAL
+
+
+def _speaks_for_leaving(current: Regime, at_once: Regime, b: float) -> bool:
+    if current is Regime.CRISIS:
+        return b < CRISIS_LEFT_BELOW
+    if current is Regime.STRESS:
+        return b < STRESS_LEFT_BELOW
+    return at_once is not current
+
+
+def _with_echo(state: RegimeState, session: date, b: float) -> RegimeState:
+    if state.echo_since is not None and sessions_between(state.echo_since, session) >= ECHO_SESSIONS:
+        state = replace(state, echo_since=None, crisis_left=None)
+    if state.echo_since is not None or state.crisis_left is None:
+        return state
+    if sessions_between(state.crisis_left, session) > ECHO_SESSIONS:
+        return replace(state, crisis_left=None)
+    if b <= 0.0:
+        return replace(state, flat_since=True)
+    return replace(state, echo_since=session) if state.flat_since else state
