@@ -31,7 +31,14 @@ class HistoricalMarket(PathMarket):
     still.
     """
 
-    def __init__(self, folder: Path | str, start: datetime, end: date, step_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        folder: Path | str,
+        start: datetime,
+        end: date,
+        step_s: float = 60.0,
+        sparse_chains: bool = False,
+    ) -> None:
         """Open at `start` (aware). `step_s`: grain of the paths, seconds.
 
         Raises FileNotFoundError without spx.csv or vix.csv, and ValueError on a naive start, on prices that
@@ -40,7 +47,7 @@ class HistoricalMarket(PathMarket):
         if start.tzinfo is None:
             raise ValueError(f"{start} needs a time zone")
         first_live = session_on_or_after(start.astimezone(MARKET_TZ).date())
-        super().__init__(RecordedDays(Path(folder), first_live, end), start, step_s)
+        super().__init__(RecordedDays(Path(folder), first_live, end), start, step_s, sparse_chains)
 
 
 class RecordedDays:

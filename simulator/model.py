@@ -85,6 +85,8 @@ class Market(Protocol):
     Deterministic: equal seed (or data) and equal steps give equal ticks.
     """
 
+    halted: set[str]  # symbols, or classes, in which nothing trades at the moment
+
     @property
     def now(self) -> datetime:
         """Market time, aware (UTC)."""

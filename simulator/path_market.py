@@ -24,13 +24,17 @@ from market.sessions import (
     segments,
     session_on_or_before,
 )
+from simulator.classes import CLASSES, settles_as
 from simulator.days import DaySource, Ohlc, SessionDay
-from simulator.instruments import Listing, contract_of, trading_ends
+from simulator.instruments import contract_of, trading_ends
+from simulator.listing import Listing
 from simulator.model import Bar, Chain, Instrument, Tick
+from simulator.moment import Moment
 from simulator.paths import SessionPath, session_path
-from simulator.quotes import Layout, Moment, layout_of, quote
+from simulator.quotes import Layout, layout_of, quote
 from simulator.releases import FINAL_BREADTH, public_rows
 from simulator.surface import BOX_SPREAD
+from simulator.vix_products import VIX_PRODUCTS, VixProducts
 
 _YEAR_OF_SESSIONS = 252
 _LAYOUTS_KEPT = 64
@@ -41,9 +45,12 @@ _LONGEST_GAP = timedelta(10)
 class PathMarket:
     """Prices of a day source, from the first live session on. `step_s` is the grain of the intraday paths."""
 
-    def __init__(self, source: DaySource, start: datetime, step_s: float) -> None:
-        """Open the market at `start` (aware). Raises ValueError on a naive start or a step outside [1, 1800]
-        s.
+    def __init__(
+        self, source: DaySource, start: datetime, step_s: float, sparse_chains: bool = False
+    ) -> None:
+        """Open the market at `start` (aware). With `sparse_chains` not every strike exists for every expiry.
+
+        Raises ValueError on a naive start or a step outside [1, 1800] s.
         """
         if start.tzinfo is None:
             raise ValueError(f"{start} needs a time zone")
@@ -54,6 +61,10 @@ class PathMarket:
         self._layouts: dict[tuple[int, ...], Layout] = {}
         self._sent: dict[int, Tick] = {}
         self._next_settlement: datetime | None = None
+        self._sparse = sparse_chains
+        #: Symbols whose trading, with that of everything on them, is halted now.
+        self.halted: set[str] = set()
+        self._products = VixProducts(previous_session(_opened(start)))
         self._now = start.astimezone(UTC)
         self._open_session()
 
@@ -93,7 +104,8 @@ class PathMarket:
             if len(self._layouts) >= _LAYOUTS_KEPT:
                 self._layouts.pop(next(iter(self._layouts)))
             layout = self._layouts[key] = layout_of(key)
-        return quote(layout, self._moment(age_s))
+        ticks = quote(layout, self._moment(age_s))
+        return [self._halt(tick) for tick in ticks] if self.halted else ticks
 
     def changed_ticks(self, con_ids: Iterable[int]) -> Sequence[Tick]:
         """As `ticks`, without those that are as this method last gave them for their line."""
@@ -125,13 +137,15 @@ class PathMarket:
         if contract is None or contract.expiry is None:
             return None
         name = contract.trading_class
-        if option_expiry_instant("VIX" if name == "VX" else name, contract.expiry) > self._now:
+        if option_expiry_instant(settles_as(name), contract.expiry) > self._now:
             return None
         day = self._record(contract.expiry)
         if day is None:
             return None
-        if contract.symbol == "VIX":
+        if CLASSES[name].underlying == "VIX":
             return day.vro if day.vro is not None else day.vix.open
+        if name == "XSP":
+            return round(day.spx.close / 10.0, 2)
         return day.spx.close if name == "SPXW" else day.spx.open
 
     def next_settlement(self) -> datetime | None:
@@ -139,7 +153,7 @@ class PathMarket:
         if self._next_settlement is None or self._next_settlement <= self._now:
             instants = [
                 option_expiry_instant(name, expiry).astimezone(UTC)
-                for name in ("SPX", "SPXW", "VIX")
+                for name in ("SPX", "SPXW", "VIX", "VIXW", "XSP")
                 for expiry in self._listing.expiries(name, self._now)[:1]
             ]
             self._next_settlement = min(instants, default=None)
@@ -156,7 +170,7 @@ class PathMarket:
         found: list[Bar] = []
         for day in reversed(self._days(limit.astimezone(MARKET_TZ).date())):
             opening, close = regular_hours(day.session)
-            bar = _bar(contract, day)
+            bar = self._bar(contract, day)
             if bar is not None and close <= limit:
                 found.append(Bar(opening.astimezone(UTC), bar.open, bar.high, bar.low, bar.close))
                 if len(found) == sessions:
@@ -180,6 +194,7 @@ class PathMarket:
             "now": self._now.isoformat(),
             "session": self._day.session.isoformat(),
             "spx_close": self._day.spx.close,
+            "products_since": self._products.anchor.isoformat(),
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -192,6 +207,8 @@ class PathMarket:
             raise ValueError(f"the state was dumped at steps of {state['step_s']} s, not {self._step_s}")
         self._now = datetime.fromisoformat(state["now"]).astimezone(UTC)
         self._sent.clear()
+        if "products_since" in state:
+            self._products = VixProducts(date.fromisoformat(state["products_since"]))
         self._next_settlement = None
         self._open_session()
         if (self._day.session.isoformat(), self._day.spx.close) != (state["session"], state["spx_close"]):
@@ -208,9 +225,7 @@ class PathMarket:
         """Take over the last session that has opened by now; before the first open of all, the history's last
         day.
         """
-        today = session_on_or_before(self._now.astimezone(MARKET_TZ).date())
-        if regular_hours(today)[0] > self._now:
-            today = previous_session(today)
+        today = _opened(self._now)
         days = self._days(today)
         if len(days) < 2:
             raise ValueError(f"no sessions before {today} to start from")
@@ -228,15 +243,24 @@ class PathMarket:
             min(one.spx.low for one in before),
             max(one.spx.high for one in before),
             tuple(self._day.vx),
+            self._sparse,
         )
+        self._etps = self._products.lines(before, self._path)
         self._vvix = _last(before, "vvix", day, 90.0)
         self._rate = _last(before, "fed_funds_pct", None, 2.0) / 100.0 + BOX_SPREAD
-        self._closes = _closes(self._previous)
+        self._closes = {**_closes(self._previous), **self._products.closes(before)}
         # A source that has ended has nothing to roll to; one that skips a session still goes on.
         more = self._days(today + _LONGEST_GAP)[-1].session > today
         self._rolls_at = regular_hours(next_session(today))[0].timestamp() if more else inf
         self._breadth_final = datetime.combine(day.session, FINAL_BREADTH, MARKET_TZ).timestamp()
         self._next_settlement = None
+
+    def _bar(self, contract: Contract, day: SessionDay) -> Ohlc | None:
+        """The session's bar. Where the source has a close only, it stands for all four prices."""
+        if contract.symbol in VIX_PRODUCTS:
+            close = self._products.closes(self._days(day.session)).get(contract.symbol)
+            return None if close is None else Ohlc(close, close, close, close)
+        return _bar(contract, day)
 
     def _seed(self) -> str:
         return str(self._source.identity()["path_seed"])
@@ -260,7 +284,14 @@ class PathMarket:
             self._closes,
             self._vx_closes,
             (final[0] or 0, final[1] or 0) if is_final else None,
+            self._etps,
         )
+
+    def _halt(self, tick: Tick) -> Tick:
+        contract = contract_of(tick.con_id)
+        if contract is None or not {contract.symbol, contract.trading_class} & self.halted:
+            return tick
+        return replace(tick, halted=True)
 
 
 def _product(contract: Contract) -> Product:
@@ -270,6 +301,12 @@ def _product(contract: Contract) -> Product:
         return Product.VIX_FUTURE
     # VIX and its relatives are computed as long as the options trade from which they are made.
     return Product.INDEX_OPTION if "VIX" in contract.symbol else Product.EQUITY
+
+
+def _opened(start: datetime) -> date:
+    """The session whose path is in force at `start`."""
+    today = session_on_or_before(start.astimezone(MARKET_TZ).date())
+    return previous_session(today) if regular_hours(today)[0] > start else today
 
 
 def _known_settlements(days: Sequence[SessionDay], session: date) -> dict[date, float]:
@@ -295,6 +332,7 @@ def _closes(day: SessionDay) -> dict[str, float]:
     values = {
         "SPX": day.spx.close,
         "SPY": round(day.spx.close / 10.0, 2),
+        "XSP": round(day.spx.close / 10.0, 2),
         "VIX": day.vix.close,
         "VVIX": day.vvix,
         "VIX9D": day.vix9d,
@@ -306,7 +344,6 @@ def _closes(day: SessionDay) -> dict[str, float]:
 
 
 def _bar(contract: Contract, day: SessionDay) -> Ohlc | None:
-    """The session's bar. Where the source has a close only, it stands for all four prices."""
     if contract.expiry is not None:
         value = day.vx.get(contract.expiry)
     elif contract.symbol == "SPX":
@@ -315,7 +352,7 @@ def _bar(contract: Contract, day: SessionDay) -> Ohlc | None:
         return day.vix
     elif contract.symbol == "VNQ":
         return day.vnq
-    elif contract.symbol == "SPY":
+    elif contract.symbol in {"SPY", "XSP"}:
         bar = day.spx
         return Ohlc(*(round(price / 10.0, 2) for price in (bar.open, bar.high, bar.low, bar.close)))
     else:

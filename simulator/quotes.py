@@ -9,18 +9,19 @@ trading, quotes and greeks stay as they were at the close, the clock of the opti
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import ceil, exp, floor, inf, sqrt
+from math import inf, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
-from market.contract import Contract, Right, SecurityType
+from market.contract import Contract, Right
 from market.pricing import black76_greeks, black76_price
+from simulator.classes import CLASSES
 from simulator.instruments import contract_of, trading_ends
 from simulator.model import Tick
-from simulator.paths import Line, SessionPath
+from simulator.moment import Moment
+from simulator.plain_quotes import SIZE_INTERVAL_S, PlainLine, plain_tick
 from simulator.surface import (
-    DIVIDEND_YIELD,
     VolatilityLevel,
     half_spreads,
     quote_cents,
@@ -33,55 +34,6 @@ from simulator.surface import (
 FloatArray = npt.NDArray[np.float64]
 
 _YEAR_S = 365.0 * 86_400.0
-_FAR_DAYS = 90
-_SIZE_INTERVAL_S = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """The state of the world at one market time: the session's path, the grid point, and what stands beside
-    it.
-    """
-
-    path: SessionPath
-    index: int
-    epoch: float  # market time
-    trading_epoch: float  # the same, but no later than the end of option trading
-    vvix: float
-    rate: float  # continuous, of the box
-    closes: Mapping[str, float]  # symbol -> close of the session before
-    vx_closes: Mapping[date, float]
-    breadth: tuple[int, int] | None  # final counts once they are final, or of the session before
-
-    @property
-    def spx(self) -> float:
-        """The index now."""
-        return float(self.path.spx.values[self.index])
-
-    @property
-    def vix(self) -> float:
-        """VIX now."""
-        return float(self.path.vix.values[self.index])
-
-    def vx_curve(self) -> dict[date, float]:
-        """Settlement day -> value now of each listed VX contract."""
-        pairs = zip(self.path.vx_settlements, self.path.vx, strict=True)
-        return {expiry: float(line.values[self.index]) for expiry, line in pairs}
-
-    def far_vix(self, curve: Mapping[date, float]) -> float:
-        """The distant end of the VX curve: the mean beyond 90 days, or the last contract."""
-        far = [value for expiry, value in curve.items() if (expiry - self.path.session).days > _FAR_DAYS]
-        if far:
-            return sum(far) / len(far)
-        return list(curve.values())[-1] if curve else 0.5 * (self.vix + 20.0)
-
-    def spx_forward(self, t_years: float) -> float:
-        """The forward of the index `t_years` away."""
-        return self.spx * exp((self.rate - DIVIDEND_YIELD) * t_years)
-
-    def discount(self, t_years: float) -> float:
-        """Value now of 1 paid in `t_years`."""
-        return exp(-self.rate * t_years)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +43,7 @@ class _Group:
     is_vix: bool
     expiry: date
     ends: float  # epoch seconds
-
-
-@dataclass(frozen=True, slots=True)
-class _Plain:
-    """A line that is no option: where it stands in the answer, and what it is; None for an unknown id."""
-
-    place: int
-    con_id: int
-    contract: Contract | None
-    ends: float  # epoch seconds; infinite for what does not expire
+    scale: float  # points of the class per point of the index
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +56,8 @@ class _Options:
     is_call: npt.NDArray[np.bool_]
     is_vix: npt.NDArray[np.bool_]
     ids: npt.NDArray[np.uint64]
+    scale: FloatArray
+    has_minis: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,34 +65,36 @@ class Layout:
     """Lines in the order asked for, taken apart into plain ones and options."""
 
     con_ids: tuple[int, ...]
-    plain: tuple[_Plain, ...]
+    plain: tuple[PlainLine, ...]
     groups: tuple[_Group, ...]
     options: _Options
 
 
 def layout_of(con_ids: Sequence[int]) -> Layout:
     """Lay out the lines; ids that name no contract of this venue become lines without a quote."""
-    plain: list[_Plain] = []
+    plain: list[PlainLine] = []
     places: list[int] = []
-    numbers: dict[tuple[bool, float], int] = {}
+    numbers: dict[tuple[bool, float, float], int] = {}
     groups: list[_Group] = []
     rows: list[tuple[int, float, bool, int]] = []
     for place, con_id in enumerate(con_ids):
         contract = contract_of(con_id)
         instant = None if contract is None else _ends(contract)
         if contract is None or contract.right is None or contract.expiry is None:
-            plain.append(_Plain(place, con_id, contract, inf if instant is None else instant))
+            plain.append(PlainLine(place, con_id, contract, inf if instant is None else instant))
             continue
         if instant is None:
             # Reads back as an option of a day on which nothing can expire.
-            plain.append(_Plain(place, con_id, None, inf))
+            plain.append(PlainLine(place, con_id, None, inf))
             continue
-        key = (contract.symbol == "VIX", instant)
+        scale = CLASSES[contract.trading_class].scale
+        key = (contract.symbol == "VIX", instant, scale)
         if key not in numbers:
             numbers[key] = len(groups)
-            groups.append(_Group(key[0], contract.expiry, instant))
+            groups.append(_Group(key[0], contract.expiry, instant, scale))
         places.append(place)
-        rows.append((numbers[key], contract.strike, contract.right is Right.CALL, con_id))
+        # Minis are valued as the full-size option they are a tenth of.
+        rows.append((numbers[key], round(contract.strike / scale, 6), contract.right is Right.CALL, con_id))
     group = np.array([row[0] for row in rows], dtype=np.int64)
     flags = np.array([one.is_vix for one in groups], dtype=np.bool_)
     options = _Options(
@@ -157,6 +104,8 @@ def layout_of(con_ids: Sequence[int]) -> Layout:
         np.array([row[2] for row in rows], dtype=np.bool_),
         flags[group] if rows else np.zeros(0, dtype=np.bool_),
         np.array([row[3] for row in rows], dtype=np.uint64),
+        np.array([groups[row[0]].scale for row in rows], dtype=np.float64),
+        any(one.scale != 1.0 for one in groups),
     )
     return Layout(tuple(con_ids), tuple(plain), tuple(groups), options)
 
@@ -166,7 +115,7 @@ def quote(layout: Layout, moment: Moment) -> list[Tick]:
     ticks = [_NOTHING] * len(layout.con_ids)
     curve = moment.vx_curve()
     for line in layout.plain:
-        ticks[line.place] = _plain_tick(line, moment, curve)
+        ticks[line.place] = plain_tick(line, moment, curve)
     if layout.groups:
         _quote_options(layout, moment, curve, ticks)
     return ticks
@@ -178,96 +127,6 @@ def _ends(contract: Contract) -> float | None:
     except ValueError:
         return None
     return None if instant is None else instant.timestamp()
-
-
-def _plain_tick(line: _Plain, moment: Moment, curve: Mapping[date, float]) -> Tick:
-    """The tick of an index, a stock or a VX future; one without a quote for anything else."""
-    contract, con_id = line.contract, line.con_id
-    if contract is None:
-        return Tick(con_id)
-    if contract.expiry is not None:
-        return _vx_tick(line, contract.expiry, moment, curve)
-    path, symbol = moment.path, contract.symbol
-    if symbol == "AD-NYSE":
-        return _breadth_tick(con_id, moment)
-    if symbol in ("SPX", "VIX"):
-        return _index_tick(con_id, path.spx if symbol == "SPX" else path.vix, moment, symbol)
-    if contract.security_type is SecurityType.STOCK:
-        # SPY has no series of its own: a tenth of the index, without distributions.
-        prices, scale = (path.vnq, 1.0) if symbol == "VNQ" else (path.spx, 0.1)
-        return Tick(con_id) if prices is None else _stock_tick(con_id, prices, scale, moment, symbol)
-    value: float | None
-    if symbol == "TNX":
-        yields = path.treasury_10y_pct
-        value = None if yields is None else round(10.0 * float(yields[moment.index]), 2)
-    else:
-        levels = path.followers.get(symbol)
-        value = None if levels is None else float(levels[moment.index])
-    return Tick(con_id, last=value, close=moment.closes.get(symbol))
-
-
-def _index_tick(con_id: int, line: Line, moment: Moment, symbol: str) -> Tick:
-    i = moment.index
-    return Tick(
-        con_id,
-        last=float(line.values[i]),
-        open=float(line.values[0]),
-        high=float(line.highs[i]),
-        low=float(line.lows[i]),
-        close=moment.closes.get(symbol),
-    )
-
-
-def _stock_tick(con_id: int, line: Line, scale: float, moment: Moment, symbol: str) -> Tick:
-    i = moment.index
-    last = round(float(line.values[i]) * scale, 2)
-    size = _lot(con_id, moment.trading_epoch)
-    return Tick(
-        con_id,
-        bid=round(last - 0.01, 2),
-        ask=round(last + 0.01, 2),
-        bid_size=4 + size % 30,
-        ask_size=4 + size // 32 % 30,
-        last=last,
-        open=round(float(line.values[0]) * scale, 2),
-        high=round(float(line.highs[i]) * scale, 2),
-        low=round(float(line.lows[i]) * scale, 2),
-        close=moment.closes.get(symbol),
-    )
-
-
-def _vx_tick(future: _Plain, expiry: date, moment: Moment, curve: Mapping[date, float]) -> Tick:
-    """A VX future: steps of 0.05 around the curve's value, wider by up to two steps a side under stress."""
-    value, con_id = curve.get(expiry), future.con_id
-    if value is None or future.ends <= moment.epoch:
-        return Tick(con_id)
-    line = moment.path.vx[moment.path.vx_settlements.index(expiry)]
-    stress = stress_of(moment.vix)
-    half, depth = 0.025 + 0.1 * stress, 1.0 - 0.8 * stress
-    size = _lot(con_id, moment.trading_epoch)
-    return Tick(
-        con_id,
-        bid=floor((value - half) * 20.0 + 1e-6) / 20.0,
-        ask=ceil((value + half) * 20.0 - 1e-6) / 20.0,
-        bid_size=1 + int((20 + size % 180) * depth),
-        ask_size=1 + int((20 + size // 256 % 180) * depth),
-        last=_on_step(value),
-        open=_on_step(float(line.values[0])),
-        high=_on_step(float(line.highs[moment.index])),
-        low=_on_step(float(line.lows[moment.index])),
-        close=moment.vx_closes.get(expiry),
-    )
-
-
-def _breadth_tick(con_id: int, moment: Moment) -> Tick:
-    path = moment.path
-    if moment.breadth is not None:
-        up, down = moment.breadth
-    elif path.advances is not None and path.declines is not None:
-        up, down = int(path.advances[moment.index]), int(path.declines[moment.index])
-    else:
-        return Tick(con_id)
-    return Tick(con_id, bid=float(up), ask=float(down), bid_size=up, ask_size=down)
 
 
 def _quote_options(layout: Layout, moment: Moment, curve: Mapping[date, float], ticks: list[Tick]) -> None:
@@ -286,6 +145,8 @@ def _quote_options(layout: Layout, moment: Moment, curve: Mapping[date, float], 
     bids, asks = quote_cents(price, half, options.is_vix)
     bid_sizes, ask_sizes = _sizes(options.ids, price, moment.trading_epoch, stress)
     model = np.stack((sigma, greeks.delta, greeks.gamma, greeks.vega, greeks.theta, price), axis=1)
+    if options.has_minis:
+        bids, asks, model = _as_minis(options.scale, half, bids, asks, model)
     model = np.rint(model * _MODEL_SCALES) / _MODEL_UNITS
     rows = zip(
         options.places,
@@ -325,6 +186,26 @@ def _quote_options(layout: Layout, moment: Moment, curve: Mapping[date, float], 
         )
 
 
+def _as_minis(
+    scale: FloatArray,
+    half: FloatArray,
+    bids: npt.NDArray[np.int64],
+    asks: npt.NDArray[np.int64],
+    model: FloatArray,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], FloatArray]:
+    """Quotes in cents and model rows with those of mini options in their own points, on steps of a cent."""
+    mini = scale != 1.0
+    scaled = model.copy()
+    scaled[:, 2] = np.where(mini, model[:, 2] / scale, model[:, 2])
+    for column in (3, 4, 5):
+        scaled[:, column] = np.where(mini, model[:, column] * scale, model[:, column])
+    micro = np.rint(np.stack((model[:, 5] - half, model[:, 5] + half)) * scale * 1e6)
+    below, above = np.maximum(micro, 0.0)
+    penny_bids = np.floor(below / 1e4).astype(np.int64)
+    penny_asks = np.maximum(np.ceil(above / 1e4).astype(np.int64), penny_bids + 1)
+    return np.where(mini, penny_bids, bids), np.where(mini, penny_asks, asks), scaled
+
+
 def _expiry_state(
     layout: Layout, moment: Moment, curve: Mapping[date, float], level: VolatilityLevel
 ) -> tuple[FloatArray, list[float]]:
@@ -334,8 +215,8 @@ def _expiry_state(
     columns, underlying, spot = [], [], moment.spx
     for one in layout.groups:
         years = (one.ends - moment.trading_epoch) / _YEAR_S
-        forward = curve.get(one.expiry, 0.0) if one.is_vix else moment.spx_forward(years)
-        underlying.append(forward if one.is_vix else spot)
+        forward = moment.vix_forward(curve, one.expiry) if one.is_vix else moment.spx_forward(years)
+        underlying.append(forward if one.is_vix else spot if one.scale == 1.0 else round(spot * one.scale, 4))
         if years <= 0.0 or forward <= 0.0 or one.ends <= moment.epoch:
             columns.append((1.0, 1.0, 1.0, 1.0, 1.0, 0.0))
             continue
@@ -348,7 +229,7 @@ def _sizes(
     ids: npt.NDArray[np.uint64], price: npt.NDArray[np.float64], epoch: float, stress: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Contracts on each side: more where the option is cheap, fewer under stress; new every five minutes."""
-    mixed = (ids ^ np.uint64(int(epoch // _SIZE_INTERVAL_S) * 2654435761)) * np.uint64(11400714819323198485)
+    mixed = (ids ^ np.uint64(int(epoch // SIZE_INTERVAL_S) * 2654435761)) * np.uint64(11400714819323198485)
     depth = (1.0 - 0.8 * stress) * (1.0 + 4.0 / (1.0 + np.round(price, 2)))
     first = (mixed >> np.uint64(40)) % np.uint64(50)
     second = (mixed >> np.uint64(50)) % np.uint64(50)
@@ -356,14 +237,6 @@ def _sizes(
         (1.0 + (8.0 + first) * depth).astype(np.int64),
         (1.0 + (8.0 + second) * depth).astype(np.int64),
     )
-
-
-def _lot(con_id: int, epoch: float) -> int:
-    return ((con_id ^ int(epoch // _SIZE_INTERVAL_S) * 2654435761) * 2246822519 & 0xFFFFFFFF) >> 12
-
-
-def _on_step(value: float) -> float:
-    return round(value * 20.0) / 20.0
 
 
 _NOTHING = Tick(0)

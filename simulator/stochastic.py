@@ -21,6 +21,7 @@ class StochasticMarket(PathMarket):
         step_s: float = 10.0,
         scenario: str = "calm",
         spx_level: float = 3000.0,
+        sparse_chains: bool = False,
     ) -> None:
         """Open at `start` (aware) after more than five years of generated history.
 
@@ -32,7 +33,7 @@ class StochasticMarket(PathMarket):
         if start.tzinfo is None:
             raise ValueError(f"{start} needs a time zone")
         source = GeneratedDays(seed, _first_live(start), Scenario(scenario), spx_level)
-        super().__init__(source, start, step_s)
+        super().__init__(source, start, step_s, sparse_chains)
 
 
 def _first_live(start: datetime) -> date:

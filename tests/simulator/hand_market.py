@@ -68,6 +68,7 @@ class HandMarket:
         self.book: dict[int, Tick] = {}
         self.settlements: dict[int, tuple[datetime, float]] = {}
         self.quote_calls = 0
+        self.halted: set[str] = set()
         self.last(SPX, 4950.0)
         self.last(VIX, 14.0)
 

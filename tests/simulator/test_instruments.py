@@ -10,7 +10,6 @@ from market.contract import Right, SecurityType
 from market.sessions import MARKET_TZ, option_last_trade, sessions
 from simulator.instruments import (
     MARKET_RULES,
-    Listing,
     contract_id,
     contract_of,
     future,
@@ -19,6 +18,7 @@ from simulator.instruments import (
     option,
     stock,
 )
+from simulator.listing import Listing
 from simulator.stochastic import StochasticMarket
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=MARKET_TZ)
@@ -50,12 +50,12 @@ def test_ids_computed_today_are_the_ids_of_every_later_release() -> None:
     expiry=st.sampled_from(SESSIONS),
     points=st.integers(1, 4095),
     right=st.sampled_from(Right),
-    name=st.sampled_from(["SPX", "SPXW", "VIX"]),
+    name=st.sampled_from(["SPX", "SPXW", "VIX", "VIXW", "XSP"]),
 )
 def test_an_id_reads_back_into_the_contract_it_was_made_from(
     expiry: date, points: int, right: Right, name: str
 ) -> None:
-    contract = option(name, expiry, points * (0.5 if name == "VIX" else 5.0), right)
+    contract = option(name, expiry, points * (5.0 if name in {"SPX", "SPXW"} else 0.5), right)
     assert contract_of(contract.con_id) == contract
     assert 2**30 <= contract.con_id < 2**31
 

@@ -321,7 +321,7 @@ def test_options_settle_on_the_open_or_the_close_and_vix_on_its_quotation() -> N
     market.advance(at(date(2026, 3, 20), 16, 0))
     assert market.settlement(evening) == market.ticks([SPX])[0].last
     assert market.ticks([evening])[0].ask is None
-    assert market.next_settlement() == at(date(2026, 3, 27), 16, 0)
+    assert market.next_settlement() == at(date(2026, 3, 25), 9, 30)  # the weekly VIX options
 
 
 def test_only_changed_lines_are_given_twice() -> None:
