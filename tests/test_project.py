@@ -50,7 +50,7 @@ def committed(*endings: str) -> list[Path]:
 
 
 def modules() -> list[Path]:
-    return [path for room in (*ROOMS, "tests") for path in sorted((ROOT / room).rglob("*.py"))]
+    return [path for room in (*ROOMS, "tests", "benchmarks") for path in sorted((ROOT / room).rglob("*.py"))]
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -1,7 +1,5 @@
 """Account, positions, profit and history as raw clients are told of them."""
 
-import pytest
-
 from simulator.gateway import Gateway
 from simulator.model import OrderLeg
 from tests.simulator.fixture_venue import (
@@ -13,20 +11,9 @@ from tests.simulator.fixture_venue import (
     codes,
     condor,
     contract,
-    open_gateway,
     options,
     place,
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def gateway(clock: Clock) -> Gateway:
-    return open_gateway(clock)
 
 
 def test_account_requests_end_with_their_markers(gateway: Gateway) -> None:

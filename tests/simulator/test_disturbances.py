@@ -13,19 +13,8 @@ from tests.simulator.fixture_venue import (
     kinds,
     market_data,
     messages,
-    open_gateway,
     place,
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def gateway(clock: Clock) -> Gateway:
-    return open_gateway(clock)
 
 
 @pytest.fixture

@@ -19,16 +19,6 @@ from tests.simulator.fixture_venue import (
 )
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def gateway(clock: Clock) -> Gateway:
-    return open_gateway(clock)
-
-
 def test_first_ticks_come_with_the_subscription_and_later_only_changes(
     gateway: Gateway, clock: Clock
 ) -> None:

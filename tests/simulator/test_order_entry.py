@@ -1,7 +1,5 @@
 """Orders of raw clients over the real exchange."""
 
-import pytest
-
 from simulator.gateway import Gateway
 from tests.simulator.fixture_venue import (
     ACCOUNT,
@@ -13,16 +11,6 @@ from tests.simulator.fixture_venue import (
     open_gateway,
     place,
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def gateway(clock: Clock) -> Gateway:
-    return open_gateway(clock)
 
 
 def test_a_fill_is_told_in_the_brokers_order(gateway: Gateway) -> None:

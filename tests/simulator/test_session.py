@@ -25,16 +25,6 @@ from tests.simulator.fixture_venue import (
 )
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def gateway(clock: Clock) -> Gateway:
-    return open_gateway(clock)
-
-
 @pytest.mark.parametrize(
     ("versions", "agreed"),
     [(b"v157..178", "176"), (b"v157..176", "176"), (b"v100..226 +PACEAPI", "176"), (b"v160", "160")],
