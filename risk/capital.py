@@ -85,9 +85,7 @@ def open_max_loss(
 
 
 def model_margin_usd(stake: Stake) -> float:
-    """Margin a stake is expected to need: premium paid in full, or 102 % of a spread's worst loss (METHOD
-    4.3).
-    """
+    """Margin a stake is expected to need: its premium, or 102 % of its worst loss (METHOD 4.3)."""
     loss = unit_max_loss_usd(stake.combo, stake.price, 0.0)
     if only_pays_premium(stake.combo):
         return round_price(loss * stake.quantity)
@@ -163,7 +161,5 @@ def _change(nav_usd: float | None, base_usd: float | None) -> float | None:
 
 
 def _is_hedge_order(order: LiveOrder) -> bool:
-    """A hedge being bought, or one being sold again: neither risks more than premium already counted as
-    paid.
-    """
+    """A hedge being bought or sold again: neither risks more than premium already counted as paid."""
     return only_pays_premium(order.combo if order.opening else order.combo.reversed())

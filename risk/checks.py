@@ -30,8 +30,9 @@ def paper_account(context: ReviewContext) -> Check:
 
 
 def trading_state(proposal: ProposedTrade, context: ReviewContext) -> Check:
-    """ACTIVE trades. REDUCING closes, and hedges where nothing worse than a loss is the matter. HALTED
-    cancels only.
+    """ACTIVE trades, REDUCING closes, HALTED cancels only.
+
+    REDUCING also hedges where nothing worse than a loss is the matter.
     """
     trading = context.state.trading
     causes = ",".join(cause.value for cause, _ in context.state.causes)
@@ -42,9 +43,7 @@ def trading_state(proposal: ProposedTrade, context: ReviewContext) -> Check:
 
 
 def structure_free(proposal: ProposedTrade, context: ReviewContext) -> Check:
-    """No other order lives on the same structure: one live order for each, attempts strictly one after
-    another.
-    """
+    """No other order lives on the same structure: attempts come strictly one after another."""
     live = sum(order.structure_id == proposal.structure_id for order in context.working)
     return Check("structure_free", live, 0, live == 0)
 
@@ -169,9 +168,7 @@ def quote_ages(proposal: ProposedTrade, context: ReviewContext, limits: RiskLimi
 
 
 def orders_per_minute(context: ReviewContext, limits: RiskLimits) -> Check:
-    """Fewer orders than the limit in the last sixty seconds, for closes too: it stops a loop that has run
-    wild.
-    """
+    """Fewer orders than the limit in the last minute, closes too: it stops a loop that has run wild."""
     recent = sum(context.now - time < timedelta(seconds=60) for time in context.order_times)
     return Check(
         "orders_per_minute", recent, limits.orders_per_minute_max, recent < limits.orders_per_minute_max

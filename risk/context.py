@@ -16,8 +16,9 @@ from risk.state import RiskState
 
 
 class ProposedTrade(Protocol):
-    """What risk reads of a proposal; strategies.base.Proposal has this shape. `intent` is "open" or
-    "close".
+    """What risk reads of a proposal, in the shape of strategies.base.Proposal.
+
+    `intent` is "open" or "close".
     """
 
     @property

@@ -88,8 +88,7 @@ def collects_premium(combo: Combo) -> bool:
 
 
 def worst_option_counts(held: Mapping[Contract, int], working: Iterable[Stake] = ()) -> dict[OptionSide, int]:
-    """Options bought minus options sold of each class, expiry and right, in the worst case; negative:
-    naked.
+    """Options bought less options sold of each class, expiry and right, at worst; negative: naked.
 
     The worst case fills every working order that lowers the count and none that raises it. A bought option
     covers whatever its strike: farther out of the money it caps the loss (a credit spread, whose size the

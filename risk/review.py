@@ -60,9 +60,7 @@ def review(proposal: ProposedTrade, context: ReviewContext, limits: RiskLimits) 
 
 
 def in_order_of_review(proposals: Iterable[Trade]) -> tuple[Trade, ...]:
-    """Closes first, then hedges, then everything else, each in the order given: hedges reserve before
-    condors.
-    """
+    """Closes first, then hedges, then the rest, each in the order given: hedges reserve before condors."""
     return tuple(
         sorted(
             proposals, key=lambda proposal: (is_open(proposal), is_open(proposal) and not is_hedge(proposal))

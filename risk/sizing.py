@@ -27,9 +27,7 @@ def initiation_headroom_usd(
 
 
 def units(headroom_usd: float, unit_loss_usd: float) -> int:
-    """Whole units whose worst loss fits into the headroom; 0 when not even one does or the loss is
-    unbounded.
-    """
+    """Whole units whose worst loss fits into the headroom; 0 when none does or the loss is unbounded."""
     if not 0.0 < unit_loss_usd < inf:
         return 0
     return floor(headroom_usd / unit_loss_usd)

@@ -111,8 +111,9 @@ class Market(Protocol):
         """Option chains listed on the underlying now."""
 
     def ticks(self, con_ids: Iterable[int], age_s: float = 0.0) -> Sequence[Tick]:
-        """Quotes of `age_s` seconds ago, in the order asked for, valued in one vectorised pass over the
-        options among them. Nothing is older than the session's open.
+        """Quotes of `age_s` seconds ago, in the order asked for.
+
+        Options are valued in one vectorised pass. Nothing is older than the session's open.
         """
 
     def is_open(self, con_id: int) -> bool:

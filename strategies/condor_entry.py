@@ -76,8 +76,9 @@ def enter(
     working: AbstractSet[str],
     barred: Sequence[str],
 ) -> tuple[Entry, Evaluation]:
-    """The slot with its moved window, and what was found: gates always, lines while preparing, a proposal
-    if due.
+    """The slot with its moved window, and what was found.
+
+    Gates always, lines while preparing, a proposal if due.
     """
     preparing, gates = _cheap_gates(snapshot, slot, rules, working, barred)
     if not preparing:

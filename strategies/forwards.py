@@ -24,9 +24,7 @@ VX_TICK = 0.05
 
 @dataclass(frozen=True, slots=True)
 class _ParityTerms:
-    """How an expiry's parity is read: the tick residuals may reach, and how far from the level strikes may
-    lie.
-    """
+    """How an expiry's parity is read: the largest residual in ticks, and the strikes' distance from the level."""
 
     tick: float
     band: float
@@ -84,8 +82,7 @@ def chain_forward(
 def vix_forward(
     market: ForwardMarket | None, reason: str, future: Quote | None, t_years: float
 ) -> tuple[ForwardMarket | None, str]:
-    """The forward of a VIX expiry: its chain's parity, else the future of the same settlement, else none
-    (METHOD 3.2).
+    """A VIX expiry's forward: its chain's parity, else the future of that settlement (METHOD 3.2).
 
     Where both are known they must agree within 0.15 points, or within two ticks and half of both markets.
     """

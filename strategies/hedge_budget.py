@@ -71,9 +71,7 @@ class BudgetLedger:
         return replace(self, purchases=tuple(known.values()))
 
     def closed(self, session: date, flat: bool, armed: bool, rules: HedgeBudgetRules) -> "BudgetLedger":
-        """The ledger after a session's close: the campaign may have ended, and last year's purchases drop
-        out.
-        """
+        """The ledger after a close: the campaign may have ended, last year's purchases drop out."""
         recent = replace(self, purchases=tuple(one for one in self.purchases if one.session > session - YEAR))
         if recent.campaign is None:
             return recent

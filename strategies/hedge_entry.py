@@ -1,5 +1,4 @@
-"""Opening the near-term tranche: which VIX call spread, on which forward, and how many the budget buys
-(METHOD 3.1-3.3).
+"""Opening the near-term tranche: which VIX call spread, and how many the budget buys (METHOD 3.1-3.3).
 
 VIX options are priced on the forward of their own settlement date: parity of their chain, checked against
 the matching future. The long strike is the listed one nearest to the wanted delta (undiscounted), the short
@@ -55,8 +54,9 @@ def enter(
     rules: NearTermRules,
     ready: bool,
 ) -> tuple[StrikeWindow, Evaluation]:
-    """The moved window and what was found; a proposal only when `ready`, which says that all earlier gates
-    passed.
+    """The moved window and what was found.
+
+    A proposal only when `ready`, which says that all earlier gates passed.
 
     `left_usd` is what the layer's budget still holds, None while the net asset value is unknown.
     """

@@ -39,9 +39,7 @@ class WilderRsi:
 
     @property
     def value(self) -> float | None:
-        """0 to 100; 50 on a line that never moved, 100 on one that never fell, None before `period`
-        changes.
-        """
+        """0 to 100, None before `period` changes; 50 on a line that never moved, 100 on one that never fell."""
         if self.changes < self.period:
             return None
         if self.loss == 0.0:
@@ -159,8 +157,9 @@ class RollingResidual:
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and sample deviation (n - 1) of at least two values; the deviation is rounded, so that values
-    which are all the same have none.
+    """Mean and sample deviation (n - 1) of at least two values.
+
+    The deviation is rounded, so that values which are all the same have none.
     """
     mean = fsum(values) / len(values)
     off = [value - mean for value in values]

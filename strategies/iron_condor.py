@@ -1,5 +1,4 @@
-"""The SPX iron condor: one entry a week, watched as a whole, closed for profit, for time or at the stop
-(METHOD 4).
+"""The SPX iron condor: a weekly entry, watched and closed as a whole (METHOD 4).
 
 `evaluate` is a pure function of the snapshot, its own small state and the structures it opened. A mark that
 cannot be made (a leg without a price, a value outside what the condor can be worth) is unknown: it fires
@@ -31,9 +30,7 @@ TARGETS_FROM = time(
 
 @dataclass(frozen=True, slots=True)
 class CondorState:
-    """What the strategy remembers: its strike window, this ISO week's entries and the first breach of each
-    stop.
-    """
+    """What the strategy remembers: strike window, this ISO week's entries, first breach of each stop."""
 
     session: date | None = None
     week: str = ""

@@ -1,5 +1,6 @@
-"""The mid-term trigger (L2): the volatility of volatility turns up after the first layer's signal, while the
-dollar has left its usual link to producer prices (METHOD 2.4 to 2.6).
+"""The mid-term trigger (L2): volatility of volatility turns up after the first layer's signal.
+
+The dollar must have left its usual link to producer prices meanwhile (METHOD 2.4 to 2.6).
 
 `mid_term` is called once for each completed session, in order. The lag is a confirmation after the first
 layer's signal, not after its position, so that a study may take that position away and leave this layer as

@@ -26,8 +26,9 @@ WINDOW_STRIKES = 8
 
 @dataclass(frozen=True, slots=True)
 class StrikeWindow:
-    """Where in an expiry's ladder we look: the middle of the parity strikes and of each side's window, 0
-    for nowhere.
+    """Where in an expiry's ladder we look.
+
+    The middle of the parity strikes and of each side's window, 0 for nowhere.
     """
 
     expiry: date | None = None
@@ -60,9 +61,7 @@ class DeltaStrike:
 
 
 def condor_expiry(session: date, rules: CondorRules) -> date | None:
-    """The Friday SPXW expiry closest to the target within the window of days; the earlier one of two
-    equally close.
-    """
+    """The Friday SPXW expiry in the window closest to the target, the earlier one of two equally close."""
     first, last = session + timedelta(rules.min_dte), session + timedelta(rules.max_dte)
     return _closest(spxw_expiries(first, last), session, rules.target_dte)
 
@@ -74,9 +73,7 @@ def vix_expiry(session: date, rules: NearTermRules) -> date | None:
 
 
 def wing_width(spot: float, rules: CondorRules) -> float:
-    """Points between short strike and wing: a share of the index in whole steps, never below the least
-    width.
-    """
+    """Points between short strike and wing: a share of the index in whole steps, at least the minimum."""
     step = rules.wing_step_pts
     return max(rules.wing_min_pts, step * round(rules.wing_of_spot_fraction * spot / step))
 
@@ -132,8 +129,7 @@ def choose(
     target: float,
     market: ForwardMarket,
 ) -> tuple[float, DeltaStrike | None]:
-    """The window's next centre, and the strike whose |delta| is nearest to `target` once the window
-    brackets it.
+    """The window's next centre, and the strike nearest to `target` |delta| once the window brackets it.
 
     Of two equally near strikes the one farther out of the money. Without a bracket nothing is chosen and
     the centre moves to where the volatility nearest to the target would put it.
@@ -149,9 +145,7 @@ def choose(
 
 
 def strike_at_delta(rungs: Ladder, market: ForwardMarket, sigma: float, target: float, right: Right) -> float:
-    """The listed strike whose |delta| at a flat volatility comes nearest to `target`; 0 without a
-    volatility.
-    """
+    """The listed strike nearest to `target` |delta| at a flat volatility; 0 without a volatility."""
     if sigma <= 0.0 or not rungs.strikes:
         return 0.0
     greeks = black76_greeks(

@@ -1,5 +1,4 @@
-"""The near-term hedge tranche: a VIX call spread bought the session after the trigger fired, and sold by
-its rules.
+"""The near-term hedge tranche: a VIX call spread bought the session after its trigger fired.
 
 A fire of session s may trade on session s+1 only, from 09:45 to 15:45 (METHOD 0, 3). What has not traded by
 then expires with the reason that stood in the way last: a trigger that confirms a shock goes stale, and the
@@ -45,9 +44,7 @@ class PendingFire:
 
 @dataclass(frozen=True, slots=True)
 class HedgeState:
-    """What the strategy remembers: the ledger, the waiting fire, the last one that expired, closes with b <
-    0.
-    """
+    """What the strategy remembers: ledger, waiting fire, the last one that expired, closes with b < 0."""
 
     ledger: BudgetLedger = field(default_factory=BudgetLedger)
     pending: PendingFire | None = None

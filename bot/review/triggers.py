@@ -94,8 +94,9 @@ class TriggerReport:
 
 
 def report(walk: Walk, base: SignalRules, packs: Sequence[Pack], first: date, last: date) -> TriggerReport:
-    """The trigger report of METHOD 2.10 for sessions `first` to `last`; the first pack gives the
-    rates and the fires beside the falls. At least one session must lie in the span.
+    """The trigger report of METHOD 2.10 for sessions `first` to `last`.
+
+    The first pack gives the rates and the fires beside the falls. At least one session must lie in the span.
     """
     whole = walk.days(packs[0].applied(base))
     days = [day for day in whole if first <= day.date <= last]
@@ -134,9 +135,10 @@ def _rates(days: Sequence[Day], walk: Walk, base: SignalRules) -> Iterator[BaseR
 
 
 def flips(days: Sequence[Day], minimum: float, spacing: int, *, on_crossing: bool = False) -> list[date]:
-    """Sessions on which the histogram flips positive: the first close at or above `minimum` after one at or
-    below zero, none within `spacing` sessions of the last; `on_crossing` asks the minimum of the first close
-    above zero.
+    """Sessions on which the histogram flips positive.
+
+    A flip is the first close at or above `minimum` after one at or below zero, none within `spacing` sessions
+    of the last; `on_crossing` asks the minimum of the first close above zero.
     """
     found: list[int] = []
     was_below = False
