@@ -24,7 +24,7 @@ VX_TICK = 0.05
 
 @dataclass(frozen=True, slots=True)
 class _ParityTerms:
-    """How an expiry's parity is read: the largest residual in ticks, and the strikes' distance from the level."""
+    """How an expiry's parity is read: largest residual in ticks, and the strikes' reach from the level."""
 
     tick: float
     band: float

@@ -39,7 +39,7 @@ class WilderRsi:
 
     @property
     def value(self) -> float | None:
-        """0 to 100, None before `period` changes; 50 on a line that never moved, 100 on one that never fell."""
+        """0 to 100, None before `period` changes; 50 where nothing moved, 100 where nothing fell."""
         if self.changes < self.period:
             return None
         if self.loss == 0.0:
