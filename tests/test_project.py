@@ -203,3 +203,18 @@ def test_documents_link_only_to_files_that_exist() -> None:
         if "://" not in target and not (path.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_cited_sections_of_the_method_exist() -> None:
+    method = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
+    sections = set(re.findall(r"^(?:## |\*\*)([0-9]+(?:\.[0-9]+)?) ", method, re.MULTILINE))
+    cited = {
+        (where(path), section)
+        for path in modules()
+        for text in re.findall(
+            r"METHOD\s+([0-9][0-9.]*(?:(?:, | and | to |-)[0-9][0-9.]*)*)", path.read_text("utf-8")
+        )
+        for section in re.findall(r"[0-9]+(?:\.[0-9]+)?", text)
+    }
+    assert len(cited) >= 20
+    assert sorted((file, section) for file, section in cited if section not in sections) == []
