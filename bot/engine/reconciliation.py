@@ -21,7 +21,7 @@ from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine
 from bot.events import OrderReported, Reconciled
 from market.contract import Contract
-from market.order import OrderStatus, may_become
+from market.order import OrderStatus
 from market.sessions import MARKET_TZ, option_expiry_instant
 from risk.state import Cause
 
@@ -75,13 +75,12 @@ def is_settled(contract: Contract, time: datetime) -> bool:
 
 def _absent(line: OrderLine, time: datetime) -> OrderLine:
     order = line.order
-    if line.absent_since is not None and time - line.absent_since >= ABSENCE_PROOF:
-        status = OrderStatus.LOST if not line.filled_legs else OrderStatus.CANCELLED
-        if may_become(order.status, status):
-            lost = replace(order, status=status, reason="the broker knows no such order")
-            return replace(line, order=lost, ended_at=time)
-    if may_become(order.status, OrderStatus.UNKNOWN):
+    if order.status is not OrderStatus.UNKNOWN:
         order = replace(order, status=OrderStatus.UNKNOWN)
+    elif line.absent_since is not None and time - line.absent_since >= ABSENCE_PROOF:
+        status = OrderStatus.LOST if not line.filled_legs else OrderStatus.CANCELLED
+        lost = replace(order, status=status, reason="the broker knows no such order")
+        return replace(line, order=lost, ended_at=time)
     return replace(line, order=order, absent_since=line.absent_since or time)
 
 

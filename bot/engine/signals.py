@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from bot.engine.decision import Decision, Verb
+from bot.engine.parameters import Parameters
 from bot.engine.records import replace
 from bot.engine.state import DailyInputs, EngineState, Step
 from bot.engine.working import decision_id
@@ -91,12 +92,13 @@ def settle_final(state: EngineState, session: date, time: datetime) -> Step:
     A missing value leaves that session unknown. Only a fire of the last completed session opens a
     tranche: an older one, found while catching up, is history.
     """
-    if state.parameters is None:
+    parameters = state.parameters
+    if parameters is None:
         return Step(state)
     last = previous_session(session)
     step = Step(state)
     for day in _uncounted(state, last):
-        step = step.then(_count(step.state, day, day == last, time))
+        step = step.then(_count(step.state, parameters, day, day == last, time))
     return step.then(Step(replace(step.state, daily=_pruned(step.state.daily, last))))
 
 
@@ -116,19 +118,17 @@ def _uncounted(state: EngineState, last: date) -> list[date]:
     return days
 
 
-def _count(state: EngineState, day: date, is_last: bool, time: datetime) -> Step:
-    if state.parameters is None:
-        return Step(state)
+def _count(state: EngineState, parameters: Parameters, day: date, is_last: bool, time: datetime) -> Step:
     net = state.daily.net_advances.get(day, state.daily.live_net_advances.get(day))
     pair = front_vx_pair(day)
     prices: Mapping[date, float] = state.daily.settlements.get(day, {})
     near: NearTermState
     near, readings, fired = near_term(
-        state.near_term, day, net, prices.get(pair[0]), prices.get(pair[1]), pair, state.parameters.near_term
+        state.near_term, day, net, prices.get(pair[0]), prices.get(pair[1]), pair, parameters.near_term
     )
     structures = tuple(state.structures.values())
     hedge = vix_hedge.session_closed(
-        state.hedge, day, near.backwardation, near.armed, structures, state.parameters.budget
+        state.hedge, day, near.backwardation, near.armed, structures, parameters.budget
     )
     state = replace(state, near_term=near, hedge=hedge)
     if not is_last:
