@@ -45,7 +45,7 @@ from bot.stopping import StopAskedError, StopSignal
 from market.contract import Contract
 from strategies.base import Intent
 
-UNCLEAN_STARTS_MAX = 3
+UNCLEAN_STARTS_MAX = 6
 CRASH_LOOP_WINDOW = timedelta(minutes=10)
 ACCOUNT_INTERVAL = timedelta(seconds=30)
 # While quotes flow they prove the link; a heartbeat is asked for after this much silence.
