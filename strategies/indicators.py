@@ -6,7 +6,7 @@ state however often the daemon was restarted in between. A value is None until e
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from math import fsum, sqrt
+from math import dist, fsum, sqrt
 from operator import mul
 
 from market.rounding import round_ratio
@@ -162,8 +162,7 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
     The deviation is rounded, so that values which are all the same have none.
     """
     mean = fsum(values) / len(values)
-    off = [value - mean for value in values]
-    return mean, round_ratio(sqrt(fsum(map(mul, off, off)) / (len(values) - 1)))
+    return mean, round_ratio(dist(values, [mean] * len(values)) / sqrt(len(values) - 1))
 
 
 def rsi_of_levels(levels: Iterable[float], period: int = 14) -> list[float | None]:

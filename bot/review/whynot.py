@@ -52,7 +52,7 @@ class _Obstacle:
 def whynot(folder: Path, first: datetime | None, last: datetime | None) -> tuple[Blocker, ...]:
     """The blockers of a span, most looks first. Raises JournalError naming segment:line."""
     told = (each for each in select(folder, Selection(first)) if last is None or each.time <= last)
-    return rank(_last_words(told))
+    return rank(last_words(told))
 
 
 def rank(told: Iterable[Told]) -> tuple[Blocker, ...]:
@@ -84,7 +84,7 @@ def _named(key: tuple[str, str, str]) -> tuple[str, str, str]:
     return strategy, kind, plain(name)
 
 
-def _last_words(told: Iterable[Told]) -> Iterator[Told]:
+def last_words(told: Iterable[Told]) -> Iterator[Told]:
     """Decisions in order, of a session's daily readings only the last of each strategy."""
     kept: list[Told] = []
     reads: dict[tuple[str, date | None], int] = {}
