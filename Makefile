@@ -63,7 +63,8 @@ compat: $(VENV)/.runtime $(VENV)-insync/.ready $(VENV)-ibapi/.ready  ## the daem
 	  tests/bot/broker tests/compat/test_predecessor.py
 	$(VENV)-ibapi/bin/python -m pytest -q tests/compat/test_official_client.py
 
-full: check  ## check, a longer run that must give the same bytes and replay, the benchmarks, the image
+full: check  ## check, every crash point and more kills, a longer run that must give the same bytes and replay, the benchmarks, the image
+	@ALVH_KILL_TURNS=5 ALVH_CRASH_STRIDE=1 $(BIN)/python -m pytest -n 2 -q tests/scenarios
 	.ci/same_bytes
 	@$(MAKE) --no-print-directory bench
 	.ci/image

@@ -1,0 +1,75 @@
+"""`alvh run` without a gateway of its own: parent and child die and come back in any order."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.processes import House
+from tests.scenarios.proof import Venue, prove
+
+
+def child_of(pid: int) -> int:
+    """The one child process of `pid`: the embedded gateway."""
+    threads = Path(f"/proc/{pid}/task").iterdir()  # a child belongs to the thread that started it
+    (child,) = [child for thread in threads for child in (thread / "children").read_text().split()]
+    return int(child)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
+
+
+@needs_proc
+def test_sigkill_of_the_daemon_ends_the_gateway_and_a_restart_continues_both(house: House) -> None:
+    house.start_embedded()
+    house.until("decision.open")
+    assert house.daemon is not None
+    gateway = child_of(house.daemon.pid)
+    house.kill(daemon=True)
+    house.eventually(lambda: not is_alive(gateway), "the gateway outlives its daemon")
+    before = Venue.of_state(house.account_state())
+    assert before.orders
+    house.start_embedded()
+    house.ready()
+    assert house.stop_daemon() == 0
+    after = Venue.of_state(house.account_state())
+    assert set(before.orders) <= set(after.orders)
+    prove(house.journal, after)
+
+
+@needs_proc
+def test_a_restart_at_once_waits_for_the_dying_gateways_folder(house: House) -> None:
+    house.start_embedded()
+    house.until("decision.open")
+    assert house.daemon is not None
+    gateway = child_of(house.daemon.pid)
+    os.kill(gateway, signal.SIGSTOP)  # it cannot notice that its parent dies ...
+    house.kill(daemon=True)
+    house.start_embedded()
+    os.kill(gateway, signal.SIGCONT)  # ... until now
+    house.ready()
+    assert house.stop_daemon() == 0
+    prove(house.journal, Venue.of_state(house.account_state()))
+
+
+@needs_proc
+def test_sigkill_of_the_embedded_gateway_starts_it_again_and_trading_goes_on(house: House) -> None:
+    house.start_embedded()
+    house.until("decision.open")
+    assert house.daemon is not None
+    gateway = child_of(house.daemon.pid)
+    os.kill(gateway, signal.SIGKILL)
+    house.until("alert.gateway.ended")
+    house.until("alert.daemon.ready", count=2)
+    assert child_of(house.daemon.pid) != gateway
+    assert house.stop_daemon() == 0
+    prove(house.journal, Venue.of_state(house.account_state()))

@@ -1,0 +1,142 @@
+"""How the daemon ends: each refusal with its documented code, a clean stop with a closed journal."""
+
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from bot.journal import read_records, verify
+from tests.scenarios.processes import House, run_once
+from tests.scenarios.proof import Venue, prove
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize("port", [0, 7497])
+def test_a_gateway_that_announces_a_live_account_is_refused_with_77_on_any_port(
+    house: House, port: int
+) -> None:
+    house.account, house.port = "U1234567", port
+    house.start_gateway()
+    assert house.start_daemon().wait(timeout=30) == 77
+    assert "U1234567" in house.errors.read_text()
+    assert house.stop_gateway()["blotter"]["next_order_ids"] == []
+    assert [record.kind for record in read_records(house.journal)] == []
+
+
+def test_a_second_daemon_on_the_same_journal_is_refused_with_75_and_the_first_trades_on(house: House) -> None:
+    house.start_gateway()
+    first = house.start_daemon()
+    house.ready()
+    second = house.start_daemon(ALVH__BROKER__CLIENT_ID="443")
+    assert second.wait(timeout=30) == 75
+    assert "another process writes this journal" in house.errors.read_text()
+    assert first.poll() is None
+    house.daemon = first
+    assert house.stop_daemon() == 0
+    prove(house.journal, Venue.of_state(house.stop_gateway()))
+
+
+def test_nobody_listening_at_the_start_ends_with_69_and_names_the_address(tmp_path: Path) -> None:
+    port = free_port()
+    words = ["run", "--config", "config/paper.toml", "--journal", str(tmp_path)]
+    done = run_once(words, {"ALVH__BROKER__PORT": str(port)})
+    assert done.returncode == 69
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "place"),
+    [
+        ("ALVH__BROKER__ACCOUNT", "U1234567", "broker.account"),
+        ("ALVH__BROKER__PORT", "many", "broker.port"),
+        ("ALVH__BROKER__PROT", "4002", "broker.prot"),
+    ],
+)
+def test_a_bad_configuration_ends_with_78_and_names_the_key(
+    tmp_path: Path, variable: str, value: str, place: str
+) -> None:
+    words = ["run", "--config", "config/paper.toml", "--journal", str(tmp_path)]
+    done = run_once(words, {variable: value})
+    assert done.returncode == 78
+    assert place in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("after", ["alert.daemon.ready", "decision.open"])
+def test_sigterm_ends_with_0_within_ten_seconds_and_nothing_works_on(house: House, after: str) -> None:
+    house.start_gateway()
+    house.start_daemon()
+    house.until(after)
+    assert house.stop_daemon() == 0
+    state = house.stop_gateway()
+    assert state["blotter"]["working"] == []
+    prove(house.journal, Venue.of_state(state))
+
+
+def test_sigterm_ends_with_0_within_ten_seconds_though_the_gateway_has_stopped_answering(
+    house: House,
+) -> None:
+    house.start_gateway()
+    house.start_daemon()
+    house.until("decision.open")
+    assert house.gateway is not None
+    house.gateway.send_signal(signal.SIGSTOP)
+    code = house.stop_daemon()
+    house.gateway.send_signal(signal.SIGCONT)
+    assert code == 0
+    prove(house.journal, Venue.of_state(house.stop_gateway()))
+
+
+def test_sigterm_ends_with_0_while_the_gateway_is_gone_and_is_no_unclean_start(house: House) -> None:
+    house.start_gateway()
+    house.start_daemon()
+    house.ready()
+    house.kill(gateway=True)
+    house.until("alert.broker.unreachable")
+    assert house.stop_daemon() == 0
+    house.start_gateway()
+    house.start_daemon(ALVH__RESTART__UNCLEAN_STARTS_MAX="1")
+    house.ready()
+    assert house.stop_daemon() == 0
+    prove(house.journal, Venue.of_state(house.stop_gateway()))
+
+
+def test_three_unclean_starts_refuse_the_fourth_with_75_and_say_what_to_do(house: House) -> None:
+    house.start_gateway()
+    for _ in range(3):
+        house.start_daemon(ALVH__RESTART__UNCLEAN_STARTS_MAX="3")
+        house.ready()
+        house.kill(daemon=True)
+    assert house.start_daemon(ALVH__RESTART__UNCLEAN_STARTS_MAX="3").wait(timeout=30) == 75
+    told = house.errors.read_text()
+    assert "3 unclean starts" in told
+    assert "alvh logs" in told
+    assert verify(house.journal).fault is None
+    house.start_daemon(ALVH__RESTART__UNCLEAN_STARTS_MAX="4")
+    house.ready()
+    assert house.stop_daemon() == 0  # a clean stop forgets the unclean starts before it
+    house.start_daemon(ALVH__RESTART__UNCLEAN_STARTS_MAX="1")
+    house.ready()
+    assert house.stop_daemon() == 0
+    prove(house.journal, Venue.of_state(house.stop_gateway()))
+
+
+def test_the_paper_profile_finds_its_session_open_at_a_gateway_of_another_day_with_only_the_port_set(
+    house: House,
+) -> None:
+    house.start_gateway()
+    only_port = {"ALVH__BROKER__PORT": str(house.port)}
+    house.start_bare_daemon(only_port)
+    house.until("decision.hold", count=2)  # both strategies looked: nothing but the entry's own gates is left
+    assert not [line for line in house.lines() if line.get("trading", "active") != "active"]
+    assert [line for line in house.lines() if line["event"] == "alert.clock_skew"]
+    assert house.stop_daemon() == 0
+    prove(house.journal, Venue.of_state(house.stop_gateway()))
