@@ -70,7 +70,7 @@ full: check  ## check, every crash point and more kills, a longer run that must 
 	.ci/image
 
 bench: $(VENV)/.dev  ## the benchmarks, each printing its figures
-	@set -e; for file in benchmarks/[!_]*.py; do \
+	@set -e; for file in $$(grep -l __main__ benchmarks/*.py); do \
 	  name=$$(basename "$$file" .py); echo "== $$name"; $(BIN)/python -m "benchmarks.$$name"; done
 
 UV_COMPILE = uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 --fork-strategy fewest \
