@@ -216,7 +216,7 @@ def _commission_reported(state: EngineState, event: CommissionReported, _time: d
 
 def _reconciled(state: EngineState, event: Reconciled, time: datetime) -> Step:
     before = state
-    state = book.refresh_unknown(reconcile(state, event, time))
+    state = replace(book.refresh_unknown(reconcile(state, event, time)), look_due=True)
     done = Step(state)
     for ref, line in state.orders.items():
         was = before.orders[ref].order
@@ -245,7 +245,8 @@ def _job_due(state: EngineState, event: JobDue, time: datetime) -> Step:
     if event.job is Job.SESSION_OPEN:
         risk = state.risk.without(Cause.LOSS)
         nav_usd = state.account.nav_usd if state.account is not None else None
-        return Step(replace(state, session_nav_usd=nav_usd, risk=risk, listings=_live_listings(state)))
+        # Strikes are added as the market moves: each session lists anew what it needs.
+        return Step(replace(state, session_nav_usd=nav_usd, risk=risk, listings={}, requested_listings=()))
     return Step(book.tidy(state, time))
 
 
@@ -322,14 +323,6 @@ def _tell_risk(state: EngineState, time: datetime) -> Step:
     level = "warning" if state.risk.causes else "info"
     alert = Alert(level, f"trading.{state.risk.trading.value}", causes)
     return Step(replace(state, decisions=number, look_due=look_due), (decision,), (alert,))
-
-
-def _live_listings(state: EngineState) -> dict[str, Listing]:
-    return {
-        key: listing
-        for key, listing in state.listings.items()
-        if state.session is None or listing.expiry >= state.session
-    }
 
 
 def listing_key(trading_class: str, expiry: Any) -> str:

@@ -72,7 +72,7 @@ def _tend_one(
     dwell = opening_dwell(line.strategy) if line.intent is Intent.OPEN else CLOSING_DWELL
     if time - line.priced_at < dwell:
         return Step(state)
-    if line.steps >= WALK_STEPS:
+    if line.steps >= WALK_STEPS or line.limit_first == line.limit_worst:
         return _cancel(state, line, time, "not filled at the worst price this decision allows")
     return _reprice(state, line, time)
 

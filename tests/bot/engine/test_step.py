@@ -1,7 +1,7 @@
 """One event, one step: what each kind of event changes, and what it tells."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -277,25 +277,10 @@ def test_each_job_happens_once_a_session_and_never_for_an_older_one(job: Job) ->
     assert later_on.jobs_done[job] == session_offset(SESSION, 1)
 
 
-def test_the_open_forgets_listings_that_have_expired() -> None:
-    rows = ((3000.0, 7, 8),)
-    past, coming = date(2020, 1, 31), date(2020, 3, 20)
-    state = after(
-        ready(),
-        OptionsListed("SPX", "SPXW", past, 100, "SMART", rows),
-        OptionsListed("SPX", "SPXW", coming, 100, "SMART", rows),
-    )
-    kept = after(state, JobDue(Job.SESSION_OPEN, SESSION))
-    assert list(kept.listings) == ["SPXW 2020-03-20"]
-
-
-def test_on_a_day_without_a_session_every_listing_is_kept() -> None:
-    sunday = datetime(2020, 2, 2, 15, tzinfo=UTC)
-    state = after(EngineState(), opened(), time=sunday)
-    state = after(state, OptionsListed("SPX", "SPXW", date(2019, 3, 20), 100, "", ()), time=sunday)
-    state = after(state, JobDue(Job.SESSION_OPEN, date(2020, 1, 31)), time=sunday)
-    assert state.session is None
-    assert len(state.listings) == 1
+def test_the_open_forgets_listings_so_that_new_strikes_are_seen() -> None:
+    listed = OptionsListed("SPX", "SPXW", date(2020, 3, 20), 100, "SMART", ((3000.0, 7, 8),))
+    state = after(ready(requested_listings=("VIX 2020-03-18",)), listed, JobDue(Job.SESSION_OPEN, SESSION))
+    assert (state.listings, state.requested_listings) == ({}, ())
 
 
 def test_the_end_of_a_session_tidies_the_book() -> None:
@@ -321,7 +306,12 @@ def test_a_halt_with_orders_under_way_asks_for_a_look_and_the_look_cancels_them(
     assert state.look_due
     done = take(state, QuotesTaken((), (Feed.INDEX,)))
     assert CancelOrder(LINE.order.order_ref, "trading is halted") in done.commands
-    assert not after(ready(), OperatorCommanded("halt", "ann", "unsure")).look_due
+    idle = replace(ready(), look_due=False)
+    assert not after(idle, OperatorCommanded("halt", "ann", "unsure")).look_due
+
+
+def test_a_reconciled_book_is_looked_at_even_if_no_quote_has_moved() -> None:
+    assert after(ready(), known()).look_due
 
 
 def test_a_stop_cancels_what_opens_and_nothing_is_decided_after_it() -> None:

@@ -90,10 +90,15 @@ def test_a_closing_order_walks_faster_than_an_opening_one() -> None:
 
 
 def test_a_step_that_moves_nothing_is_counted_without_a_message() -> None:
-    flat = replace(LINE, limit_worst=-5.0)
-    step = tended(at_work(flat), later(120))
+    near = replace(LINE, limit_worst=-4.95, steps=1, order=replace(LINE.order, limit=-4.95))
+    step = tended(at_work(near), later(120))
     assert (step.commands, step.decisions) == ((), ())
-    assert step.state.orders[LINE.order.order_ref].steps == 1
+    assert step.state.orders[LINE.order.order_ref].steps == 2
+
+
+def test_an_order_that_began_at_its_worst_price_is_given_up_after_one_dwell() -> None:
+    step = tended(at_work(replace(LINE, limit_worst=LINE.limit_first)), later(120))
+    assert [type(command) for command in step.commands] == [CancelOrder]
 
 
 def test_after_its_last_step_an_order_is_given_up() -> None:
