@@ -53,6 +53,7 @@ class House:
     pages_port: int = 0
     gateway: subprocess.Popen[bytes] | None = None
     daemon: subprocess.Popen[bytes] | None = None
+    file_kb_max: int | None = None  # what the daemon may write to one file
     starts: int = 0
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -119,6 +120,8 @@ class House:
     def _start(self, words: list[str], variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
         self.starts += 1
         command = alvh("run", *words, "--journal", str(self.folder / "journal"))
+        if self.file_kb_max is not None:
+            command = ["bash", "-c", f'ulimit -f {self.file_kb_max}; exec "$@"', "bash", *command]
         with self.log.open("wb") as log, self.errors.open("wb") as errors:
             self.daemon = subprocess.Popen(
                 command, cwd=ROOT, env=environment(**variables), stdout=log, stderr=errors

@@ -140,3 +140,18 @@ def test_the_paper_profile_finds_its_session_open_at_a_gateway_of_another_day_wi
     assert [line for line in house.lines() if line["event"] == "alert.clock_skew"]
     assert house.stop_daemon() == 0
     prove(house.journal, Venue.of_state(house.stop_gateway()))
+
+
+def test_a_journal_that_cannot_grow_ends_the_daemon_with_1_and_is_mended_by_the_next_start(
+    house: House,
+) -> None:
+    house.start_gateway()
+    house.file_kb_max = 100
+    assert house.start_daemon().wait(timeout=60) == 1
+    assert "cannot be made durable" in house.errors.read_text()
+    assert "Traceback" not in house.errors.read_text()
+    house.file_kb_max = None
+    house.start_daemon()
+    house.ready()
+    assert house.stop_daemon() == 0
+    prove(house.journal, Venue.of_state(house.stop_gateway()))
