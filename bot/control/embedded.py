@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import orjson
 
-from bot.control.gateway import SCENARIO
+from bot.control.options import SCENARIO
 from bot.errors import BrokerUnreachableError
 from bot.events import Alert
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+SCENARIO = "random"  # how the simulated market goes unless told: sessions of every kind
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
