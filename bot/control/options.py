@@ -6,6 +6,7 @@ from pathlib import Path
 
 SCENARIO = "random"  # how the simulated market goes unless told: sessions of every kind
 
+
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
     """What the demo plays: `days` of a simulated market, or real history from `first` to `last`.
