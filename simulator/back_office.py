@@ -10,12 +10,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from market.contract import SecurityType
 from simulator.account import STARTING_CASH_USD, Account
 from simulator.blotter import Blotter
 from simulator.clearing import Clearing
 from simulator.floor import Floor, changed
 from simulator.judgement import Refusal
-from simulator.model import AccountChanged, OrderBound, OrderChanged, OrderRequest, Report, WorkingOrder
+from simulator.model import (
+    AccountChanged,
+    Executed,
+    OrderBound,
+    OrderChanged,
+    OrderRequest,
+    Report,
+    WorkingOrder,
+)
 
 #: The client to whom orders made by hand belong once they are bound.
 HAND_CLIENT: Final = 0
@@ -87,6 +96,30 @@ class BackOffice:
     def cut_next_fill(self, units: int) -> None:
         """Fill at most `units` of the next order that trades; the rest waits for the next match."""
         self._floor.next_fill_units = units
+
+    def correct(self, exec_id: str, price: float) -> Sequence[Report]:
+        """Correct an execution of today to another price, as an exchange does: same stem, next version.
+
+        Raises KeyError when there is no such execution, or when its position has been settled since.
+        """
+        old = self._blotter.execution(exec_id)
+        if old.security_type == SecurityType.COMBO:
+            raise KeyError(f"{exec_id} is the combo's own line; correct a leg")
+        signed = int(old.quantity) * (1 if old.side == "BOT" else -1)
+        self._account.correct(old.con_id, signed, old.price, price)
+        reports: list[Report] = [
+            Executed(self._blotter.correct(exec_id, price)),
+            AccountChanged((old.con_id,)),
+        ]
+        self._checkpoint()
+        return reports
+
+    def correct_last(self, points: float) -> Sequence[Report]:
+        """Correct the last execution of today that can be corrected by so many points; none: nothing."""
+        for fill in reversed(self._blotter.executions):
+            if fill.security_type != SecurityType.COMBO and fill.con_id in self._account.holdings:
+                return self.correct(fill.exec_id, round(fill.price + points, 6))
+        return []
 
     def working(self) -> tuple[WorkingOrder, ...]:
         """Every working order, oldest first."""

@@ -17,6 +17,7 @@ class Connectivity:
     """What works at this moment, and what waits until it works again."""
 
     lost: bool = False
+    frozen: bool = False  # quotes have stopped and nobody is told
     broken: set[Farm] = field(default_factory=set)
     _reports: list[Report] = field(default_factory=list)
     _orders: list[OrderRequest] = field(default_factory=list)
@@ -24,7 +25,7 @@ class Connectivity:
     @property
     def quotes_pass(self) -> bool:
         """Whether ticks reach the clients."""
-        return not self.lost and Farm.MARKET_DATA not in self.broken
+        return not self.lost and not self.frozen and Farm.MARKET_DATA not in self.broken
 
     @property
     def history_answers(self) -> bool:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
-from market.contract import SecurityType
 from simulator.account import STARTING_CASH_USD, Account, Valuation, account_values
 from simulator.appraisal import Appraisal, trial
 from simulator.back_office import BackOffice
@@ -30,7 +29,6 @@ from simulator.judgement import (
 from simulator.matching import gains
 from simulator.model import (
     AccountChanged,
-    Executed,
     Execution,
     Market,
     OrderError,
@@ -180,17 +178,7 @@ class Exchange:
 
         Raises KeyError when there is no such execution, or when its position has been settled since.
         """
-        old = self._blotter.execution(exec_id)
-        if old.security_type == SecurityType.COMBO:
-            raise KeyError(f"{exec_id} is the combo's own line; correct a leg")
-        signed = int(old.quantity) * (1 if old.side == "BOT" else -1)
-        self._account.correct(old.con_id, signed, old.price, price)
-        reports: list[Report] = [
-            Executed(self._blotter.correct(exec_id, price)),
-            AccountChanged((old.con_id,)),
-        ]
-        self.checkpoint()
-        return reports
+        return self.by_hand.correct(exec_id, price)
 
     def checkpoint(self) -> None:
         """Make everything durable now, the market's generator included; nothing without a store."""

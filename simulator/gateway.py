@@ -23,6 +23,7 @@ from simulator.model import (
     Venue,
     WhatIfAnswer,
 )
+from simulator.peer import Edge
 from simulator.session import Session
 
 
@@ -46,6 +47,8 @@ class Gateway:
         self.entitlements = Entitlements() if entitlements is None else entitlements
         self.settings = ApiSettings(master_client_id=master_client_id) if settings is None else settings
         self.connectivity = Connectivity()
+        self.edge: Edge | None = None
+        self.accepts = True  # new connections; without, they are hung up on at once
         self._connections: list[Session] = []
         self.sessions: dict[int, Session] = {}  # by client id, in the order they came
         self._requests: dict[int, OrderRequest] = {}
@@ -53,12 +56,17 @@ class Gateway:
     def connect(self, send: Callable[[bytes], None], hang_up: Callable[[], None]) -> Session:
         """A new connection: `send` writes to it, `hang_up` closes it after what was written."""
         session = Session(self, send, hang_up)
+        if not self.accepts:
+            session.close()
+            return session
         self._connections.append(session)
         return session
 
     def disconnect(self, session: Session) -> None:
         """The connection of `session` is gone."""
         session.lost()
+        if self.edge is not None:
+            self.edge.forget(session)
         if session in self._connections:
             self._connections.remove(session)
         if self.sessions.get(session.peer.client_id) is session:
@@ -84,6 +92,8 @@ class Gateway:
         if now > market.now:
             market.advance(now)
             self.route(self.venue.match())
+        if self.edge is not None:
+            self.edge.step(now)
         self._publish(options, others)
         for session in self.sessions.values():
             session.account.tick(market.now)

@@ -380,3 +380,15 @@ class HandOrders(Protocol):
 
     def roll_back_order_ids(self, count: int) -> None:
         """Hand the last `count` order ids of every client out again."""
+
+    def refuse_next(self, code: int, text: str) -> None:
+        """Refuse the next order with this error."""
+
+    def cut_next_fill(self, units: int) -> None:
+        """Fill at most `units` of the next order that trades."""
+
+    def reset(self, cash_usd: float) -> Sequence[Report]:
+        """Start the account over with nothing but cash."""
+
+    def correct_last(self, points: float) -> Sequence[Report]:
+        """Correct the last execution of today that can be corrected by so many points; none: nothing."""

@@ -33,6 +33,7 @@ from simulator.moment import Moment
 from simulator.paths import SessionPath, session_path
 from simulator.quotes import Layout, layout_of, quote
 from simulator.releases import FINAL_BREADTH, public_rows
+from simulator.script import MarketScript
 from simulator.surface import BOX_SPREAD
 from simulator.vix_products import VIX_PRODUCTS, VixProducts
 
@@ -59,12 +60,13 @@ class PathMarket:
         self._source = source
         self._step_s = float(step_s)
         self._layouts: dict[tuple[int, ...], Layout] = {}
-        self._sent: dict[int, Tick] = {}
         self._next_settlement: datetime | None = None
         self._sparse = sparse_chains
         #: Symbols whose trading, with that of everything on them, is halted now.
         self.halted: set[str] = set()
         self._products = VixProducts(previous_session(_opened(start)))
+        self._script: MarketScript | None = None
+        self._scripted: dict[date, SessionDay] = {}
         self._now = start.astimezone(UTC)
         self._open_session()
 
@@ -81,6 +83,11 @@ class PathMarket:
         self._now = to
         if to.timestamp() >= self._rolls_at:
             self._open_session()
+
+    def follow(self, script: MarketScript) -> None:
+        """Go along a script from now on, in this session and later ones."""
+        self._script = script if script.points else None
+        self._open_session()
 
     def find(self, **fields: Any) -> Sequence[Instrument]:
         """Instruments that match every given field; see the protocol."""
@@ -106,15 +113,6 @@ class PathMarket:
             layout = self._layouts[key] = layout_of(key)
         ticks = quote(layout, self._moment(age_s))
         return [self._halt(tick) for tick in ticks] if self.halted else ticks
-
-    def changed_ticks(self, con_ids: Iterable[int]) -> Sequence[Tick]:
-        """As `ticks`, without those that are as this method last gave them for their line."""
-        sent, changed = self._sent, []
-        for tick in self.ticks(con_ids):
-            if sent.get(tick.con_id) != tick:
-                sent[tick.con_id] = tick
-                changed.append(tick)
-        return changed
 
     def is_open(self, con_id: int) -> bool:
         """Whether the instrument trades at this moment, in the regular segment of its product."""
@@ -206,7 +204,7 @@ class PathMarket:
         if state["step_s"] != self._step_s:
             raise ValueError(f"the state was dumped at steps of {state['step_s']} s, not {self._step_s}")
         self._now = datetime.fromisoformat(state["now"]).astimezone(UTC)
-        self._sent.clear()
+        self.halted.clear()
         if "products_since" in state:
             self._products = VixProducts(date.fromisoformat(state["products_since"]))
         self._next_settlement = None
@@ -215,7 +213,10 @@ class PathMarket:
             raise ValueError(f"the source gives another {state['session']} than the dumped one")
 
     def _days(self, through: date) -> Sequence[SessionDay]:
-        return self._source.days(through)
+        days = self._source.days(through)
+        if not self._scripted:
+            return days
+        return [self._scripted.get(day.session, day) for day in days]
 
     def _record(self, session: date) -> SessionDay | None:
         days = self._days(session)
@@ -226,15 +227,16 @@ class PathMarket:
         day.
         """
         today = _opened(self._now)
-        days = self._days(today)
-        if len(days) < 2:
+        drawn = self._source.days(today)
+        if len(drawn) < 2:
             raise ValueError(f"no sessions before {today} to start from")
-        day, before = days[-1], days[:-1]
-        known = _known_settlements(before[-_YEAR_OF_SESSIONS:], day.session)
+        day = drawn[-1]
+        self._day, self._path = self._laid_out(drawn)
+        if self._script is not None:
+            self._go_by(self._script, drawn)
+        before = self._days(today)[:-1]
         self._previous = before[-1]
-        self._day = replace(day, vx=dict(sorted({**known, **day.vx}.items())))
-        self._vx_closes = known
-        self._path: SessionPath = session_path(self._day, self._previous, known, self._seed(), self._step_s)
+        self._vx_closes = _known_settlements(before[-_YEAR_OF_SESSIONS:], day.session)
         recent = before[-_YEAR_OF_SESSIONS:]
         self._listing = Listing(
             day.session,
@@ -261,6 +263,23 @@ class PathMarket:
             close = self._products.closes(self._days(day.session)).get(contract.symbol)
             return None if close is None else Ohlc(close, close, close, close)
         return _bar(contract, day)
+
+    def _laid_out(self, drawn: Sequence[SessionDay]) -> tuple[SessionDay, SessionPath]:
+        """The last of `drawn` with every contract that is still alive, and its path."""
+        known = _known_settlements(drawn[-_YEAR_OF_SESSIONS:-1], drawn[-1].session)
+        day = replace(drawn[-1], vx=dict(sorted({**known, **drawn[-1].vx}.items())))
+        return day, session_path(day, drawn[-2], known, self._seed(), self._step_s)
+
+    def _go_by(self, script: MarketScript, drawn: Sequence[SessionDay]) -> None:
+        """Lay the script over today, and over sessions since its beginning in which nobody looked."""
+        for count in range(len(drawn), 1, -1):
+            day, path = self._laid_out(drawn[:count])
+            if (day.session in self._scripted and count < len(drawn)) or path.closes < script.points[0].epoch:
+                break
+            scripted = script.path(path)
+            self._scripted[day.session] = script.record(day, scripted)
+            if count == len(drawn):
+                self._day, self._path = self._scripted[day.session], scripted
 
     def _seed(self) -> str:
         return str(self._source.identity()["path_seed"])

@@ -20,7 +20,7 @@ from simulator.model import OrderRequest, Report, Venue
 from simulator.notices import Farm, farm_notice, notice
 from simulator.order_entry import OrderDesk
 from simulator.order_fields import DecodeError, VersionMismatchError
-from simulator.peer import Peer
+from simulator.peer import Edge, Peer
 from simulator.price_history import HistoryDesk
 from simulator.requests import decode, subject
 from simulator.wire import FrameDecoder, FrameTooLongError, split
@@ -40,6 +40,7 @@ class Office(Protocol):
     entitlements: Entitlements
     settings: ApiSettings
     connectivity: Connectivity
+    edge: Edge | None
     clock: Callable[[], datetime]
 
     def claim(self, client_id: int, session: "Session") -> bool:
@@ -96,7 +97,9 @@ class Session:
 
     def flush(self) -> None:
         """Send what is queued, in one piece."""
-        data = self.peer.drain()
+        # Until the client has started, nothing stands between it and the gateway.
+        edge = self._office.edge if self.started else None
+        data = self.peer.drain(edge, self)
         if data and self._open:
             self._send(data)
 
@@ -157,6 +160,9 @@ class Session:
 
     def _dispatch(self, message: Sequence[str]) -> None:
         if self.started and not self._admits():
+            return
+        edge = self._office.edge
+        if edge is not None and not edge.hears(message):
             return
         try:
             request = decode(message, self.peer.version, self.peer.client_id)

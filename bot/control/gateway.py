@@ -9,12 +9,14 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import orjson
 
 from bot.clock import WallClock
+from bot.control.options import SCENARIO
 from config.errors import AlvhError
 from market.sessions import (
     MARKET_TZ,
@@ -24,8 +26,11 @@ from market.sessions import (
     regular_hours,
     session_on_or_after,
 )
+from simulator.box import PaperBox, Scripting
+from simulator.clock import MarketClock
+from simulator.control_port import ControlPort
 from simulator.exchange import Exchange
-from simulator.gateway import Gateway
+from simulator.faults import FaultPlanError
 from simulator.historical import HistoricalMarket
 from simulator.http_pages import PageServer
 from simulator.model import Market
@@ -39,7 +44,6 @@ AFTER_OPEN = timedelta(minutes=30)
 BEFORE_CLOSE = timedelta(minutes=30)
 SAVE_INTERVAL_S = 1.0
 LOCK_PATIENCE_S, LOCK_LOOK_S = 5.0, 0.1
-SCENARIO = "random"
 HISTORY_STEP_S = 1.0
 
 
@@ -47,6 +51,17 @@ class GatewayError(AlvhError):
     """The embedded gateway cannot be started as asked."""
 
     exit_code = 78
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What is done to the gateway beside serving it. `port`: of the control port; 0 a free one."""
+
+    speed: float = 1.0
+    faults: str | None = None
+    script: Path | None = None
+    port: int | None = None
+    sparse_chains: bool = False
 
 
 def run_gateway(
@@ -60,9 +75,17 @@ def run_gateway(
     pages: int = 0,
     until_eof: bool = False,
     scenario: str = SCENARIO,
+    speed: float = 1.0,
+    faults: str | None = None,
+    script: Path | None = None,
+    control_port: int | None = None,
+    sparse_chains: bool = False,
 ) -> None:
     """Serve until stopped by SIGTERM or SIGINT. Raises GatewayError."""
-    asyncio.run(serve(port, seed, history, state, at, account, pages, until_eof, scenario, _announce))
+    steered = Controls(speed, faults, script, control_port, sparse_chains)
+    asyncio.run(
+        serve(port, seed, history, state, at, account, pages, until_eof, scenario, steered, _announce)
+    )
 
 
 async def serve(
@@ -75,12 +98,15 @@ async def serve(
     pages: int,
     until_eof: bool,
     scenario: str,
+    controls: Controls,
     announce: Callable[[dict[str, object]], None],
 ) -> None:
     """Open the market, listen, and step it with the wall clock until a signal comes."""
     wall = WallClock()
     start = _opening(at, history, wall.now())
-    market = _market(seed, history, start, scenario)
+    if controls.script is not None and state is not None:
+        raise GatewayError("--script begins with its market; it cannot go on with the account of --state")
+    market = _market(seed, history, start, scenario, controls.sparse_chains)
     store = await _store(state, LOCK_PATIENCE_S if until_eof else 0.0)
     try:
         exchange = Exchange(market, account, store=store)
@@ -89,14 +115,14 @@ async def serve(
     exchange.clock_offset_s = _offset_s(exchange, start, wall.now())
     exchange.checkpoint()
 
-    def now() -> datetime:
-        return wall.now() + timedelta(seconds=exchange.clock_offset_s)
-
-    gateway = Gateway(exchange, now)
-    server, page_server = GatewayServer(gateway, port), PageServer(market, pages)
-    gateway.step()
+    box = _box(exchange, wall, controls)
+    server, page_server = GatewayServer(box.gateway, port), PageServer(market, pages)
+    control = None if controls.port is None else ControlPort(box, controls.port)
+    box.gateway.step()
     try:
         await page_server.start()
+        if control is not None:
+            await control.start()
         await server.start()
     except OSError as error:
         raise GatewayError(f"port {port}: {error.strerror}; choose another with --port") from error
@@ -104,16 +130,37 @@ async def serve(
         {
             "port": server.port,
             "pages_port": page_server.port,
+            **({} if control is None else {"control_port": control.port}),
             "account": account,
-            "market_time": now().astimezone(MARKET_TZ).isoformat(timespec="seconds"),
+            "market_time": box.clock.now().astimezone(MARKET_TZ).isoformat(timespec="seconds"),
         }
     )
-    await _until_stopped(exchange, server, until_eof)
+    await _until_stopped(exchange, server, until_eof, lambda: _keep_offset(exchange, box.clock, wall))
     await server.stop()
     await page_server.stop()
+    if control is not None:
+        await control.stop()
     exchange.checkpoint()
     if store is not None:
         store.close()
+
+
+def _box(exchange: Exchange, wall: WallClock, controls: Controls) -> PaperBox:
+    """The gateway over `exchange`, its time from wall time on. Raises GatewayError on a bad plan or speed."""
+    opened = wall.now() + timedelta(seconds=exchange.clock_offset_s)
+    try:
+        clock = MarketClock(wall.now, opened, controls.speed)
+        return PaperBox(exchange, clock, Scripting(controls.faults, controls.script))
+    except FaultPlanError as error:
+        raise GatewayError(str(error)) from error
+    except ValueError as error:
+        raise GatewayError(f"--speed: {error}") from error
+
+
+def _keep_offset(exchange: Exchange, clock: MarketClock, wall: WallClock) -> None:
+    """Where market time does not run beside wall time, the distance between the two has to be kept anew."""
+    if clock.speed != 1.0:
+        exchange.clock_offset_s = (clock.now() - wall.now()).total_seconds()
 
 
 def _announce(facts: dict[str, object]) -> None:
@@ -122,7 +169,9 @@ def _announce(facts: dict[str, object]) -> None:
     sys.stdout.buffer.flush()
 
 
-async def _until_stopped(exchange: Exchange, server: GatewayServer, until_eof: bool) -> None:
+async def _until_stopped(
+    exchange: Exchange, server: GatewayServer, until_eof: bool, keep_offset: Callable[[], None]
+) -> None:
     """Wait for SIGTERM, SIGINT or, where asked to, the end of standard input: then the parent is gone.
 
     Saves now and then, so that market time moves on over a crash. A market that cannot be stepped ends it: a
@@ -140,6 +189,7 @@ async def _until_stopped(exchange: Exchange, server: GatewayServer, until_eof: b
             async with asyncio.timeout(SAVE_INTERVAL_S):
                 await stopped.wait()
         except TimeoutError:
+            keep_offset()
             exchange.checkpoint()
 
 
@@ -192,13 +242,15 @@ def _opening(at: str | None, history: Path | None, wall: datetime) -> datetime:
     return (regular_hours(session_on_or_after(first))[0] + AFTER_OPEN).astimezone(UTC)
 
 
-def _market(seed: int, history: Path | None, start: datetime, scenario: str) -> Market:
+def _market(
+    seed: int, history: Path | None, start: datetime, scenario: str, sparse_chains: bool = False
+) -> Market:
     if history is None:
         try:
-            return StochasticMarket(seed, start, 1.0, scenario)
+            return StochasticMarket(seed, start, 1.0, scenario, sparse_chains=sparse_chains)
         except ValueError as error:
             raise GatewayError(f"--seed {seed} --scenario {scenario}: {error}") from error
     try:
-        return HistoricalMarket(history, start, date(2023, 12, 29), HISTORY_STEP_S)
+        return HistoricalMarket(history, start, date(2023, 12, 29), HISTORY_STEP_S, sparse_chains)
     except (ValueError, OSError) as error:
         raise GatewayError(f"--history {history}: {error}") from error

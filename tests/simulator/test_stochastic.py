@@ -324,16 +324,6 @@ def test_options_settle_on_the_open_or_the_close_and_vix_on_its_quotation() -> N
     assert market.next_settlement() == at(date(2026, 3, 25), 9, 30)  # the weekly VIX options
 
 
-def test_only_changed_lines_are_given_twice() -> None:
-    market = StochasticMarket(4, at(FIRST, 10), 60.0)
-    assert len(market.changed_ticks(MIXED)) == len(MIXED)
-    assert market.changed_ticks(MIXED) == []
-    market.advance(at(FIRST, 10, 1))
-    changed = market.changed_ticks(MIXED)
-    assert SPX in [tick.con_id for tick in changed]
-    assert set(changed) <= set(market.ticks(MIXED))
-
-
 def test_time_does_not_run_backwards_and_needs_a_zone() -> None:
     market = StochasticMarket(4, START, 60.0)
     with pytest.raises(ValueError, match="cannot go back"):

@@ -91,6 +91,21 @@ def gateway(
         ),
     ] = "random",
     until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop when standard input ends.")] = False,
+    speed: Annotated[
+        float, typer.Option(min=0.0, help="Market seconds in a second; 0 holds time for the control port.")
+    ] = 1.0,
+    faults: Annotated[
+        str | None, typer.Option(help="Faults to act out: a plan (TOML or JSON) or seed:N.")
+    ] = None,
+    script: Annotated[
+        Path | None, typer.Option(help="Market path and events by time (TOML or JSON).")
+    ] = None,
+    control_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to steer it by over HTTP; 0: a free one.")
+    ] = None,
+    sparse_chains: Annotated[
+        bool, typer.Option("--sparse-chains", help="Not every strike exists for every expiry.")
+    ] = False,
 ) -> None:
     """Serve a paper account in a box over the broker's protocol, on loopback only."""
     from bot.control.gateway import run_gateway
@@ -105,6 +120,11 @@ def gateway(
         pages=pages_port,
         until_eof=until_eof,
         scenario=scenario,
+        speed=speed,
+        faults=faults,
+        script=script,
+        control_port=control_port,
+        sparse_chains=sparse_chains,
     )
 
 
