@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 from datetime import date
-from math import exp
+from math import exp, sqrt
+from statistics import linear_regression
 
 import pytest
 
@@ -75,6 +76,15 @@ def test_a_residual_needs_sixty_months_before_the_one_it_judges() -> None:
     found = measure(state(linked(61)), RULES)
     assert found.warm_up == (61, 61)
     assert found.divergent is not None
+
+
+def test_the_month_itself_is_not_part_of_the_link_it_is_judged_by() -> None:
+    months = [*linked(70), (0.02, 0.02)]
+    xs, ys = [x for x, _ in months[-61:-1]], [y for _, y in months[-61:-1]]
+    line = linear_regression(ys, xs)
+    inside = [x - line.slope * y - line.intercept for x, y in zip(xs, ys, strict=True)]
+    expected = (0.02 - line.slope * 0.02 - line.intercept) / sqrt(sum(r * r for r in inside) / 59)
+    assert measure(state(months), RULES).measure == pytest.approx(expected, rel=1e-5)
 
 
 def test_an_ordinary_month_of_opposite_signs_does_not_diverge_by_residual_but_does_by_sign() -> None:

@@ -77,6 +77,15 @@ def test_a_turn_up_to_twenty_one_sessions_before_the_signal_is_confirmed_by_it()
     assert [reading.name for reading in readings if reading.fired is False] == ["vvix_flip"]
 
 
+def test_after_the_signal_means_after_its_session() -> None:
+    rules = replace(RULES, mode="after_l1")
+    same_day, next_day = falling(Tape(rules)), falling(Tape(rules))
+    same_day.near = session_offset(same_day.day, 1)
+    assert same_day.run(112.0, 113.0, 114.0) == [False] * 3
+    next_day.near = next_day.day
+    assert next_day.close(112.0) is True
+
+
 def test_a_turn_too_long_before_the_signal_or_a_signal_too_old_fires_nothing() -> None:
     tape = falling(Tape())
     tape.run(*[100.0 + n * n / 8 for n in range(30)])

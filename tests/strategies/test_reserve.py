@@ -59,6 +59,19 @@ def test_it_re_arms_below_one_deviation() -> None:
     assert [tape.close(0.04), tape.close(0.04)] == [False, True]
 
 
+def test_one_deviation_and_more_does_not_re_arm_and_a_little_less_does() -> None:
+    for spread, armed in ((0.0235, False), (0.0225, True)):
+        tape = Tape()
+        tape.close(0.03)
+        assert tape.close(0.03)
+        tape.close(spread)
+        z = tape.readings[0].value
+        assert z is not None
+        assert 0.5 < z < 1.5
+        assert (z < 1.0) == armed
+        assert tape.state.armed == armed
+
+
 def test_it_re_arms_by_time_though_the_spread_stays_wide() -> None:
     tape = Tape()
     wide = [0.03 * 1.05**n for n in range(33)]
