@@ -341,7 +341,12 @@ class Daemon:
             raise RuntimeError("requests start while the daemon runs")
         task = self._group.create_task(self._answer(request))
         self._requests[task] = None
-        task.add_done_callback(lambda done: self._requests.pop(done, None))
+
+        def ended(done: asyncio.Task[None]) -> None:
+            del self._requests[done]
+            request.close()  # it may have been cancelled before it began
+
+        task.add_done_callback(ended)
 
     def _ask_for_evidence(self, now: datetime) -> None:
         """Without a reconciliation nothing is decided: it is asked for until it has come."""
