@@ -4,7 +4,7 @@ The books are kept from raw fills: contracts gained, price, commission. Every am
 of a dollar after each entry, which makes the sums exact decimals: cash, cost and realised P&L always add up
 to the cent, and
 
-    equity - starting cash = realised P&L + unrealised P&L
+    equity - starting cash = realised P&L + unrealised P&L (+ interest)
 
 holds at every moment. Options and stocks move cash when they trade. Futures do not: their P&L reaches cash
 once a day as variation margin, and `variation_basis` holds the points at which the open contracts were last
@@ -64,6 +64,7 @@ class Valuation:
     options: float
     stocks: float
     futures_variation: float
+    accrued_interest: float
     gross: float
     unrealised: float
     realised: float
@@ -72,7 +73,7 @@ class Valuation:
     @property
     def equity(self) -> float:
         """NetLiquidation."""
-        return _usd(self.cash + self.options + self.stocks + self.futures_variation)
+        return _usd(self.cash + self.options + self.stocks + self.futures_variation + self.accrued_interest)
 
     @property
     def equity_with_loan(self) -> float:
@@ -101,6 +102,8 @@ class Account:
         self.realised_today_usd = 0.0
         self.realised_total_usd = 0.0
         self.day_start_equity_usd = cash_usd
+        self.interest_month_usd = 0.0  # accrued since the month began
+        self.interest_due_usd = 0.0  # of months that ended, not paid yet
 
     def trade(self, contract: Contract, quantity: int, price: float, commission_usd: float) -> float | None:
         """Book `quantity` contracts gained (negative: sold) at `price`; the realised P&L, None when nothing
@@ -178,7 +181,24 @@ class Account:
         """Begin again with nothing but cash."""
         self.cash_usd = self.day_start_equity_usd = cash_usd
         self.realised_today_usd = self.realised_total_usd = 0.0
+        self.interest_month_usd = self.interest_due_usd = 0.0
         self.holdings.clear()
+
+    def accrue(self, amount_usd: float) -> None:
+        """Interest of one night."""
+        self.interest_month_usd = _usd(self.interest_month_usd + amount_usd)
+
+    def end_month(self) -> None:
+        """What accrued in the month is due."""
+        self.interest_due_usd = _usd(self.interest_due_usd + self.interest_month_usd)
+        self.interest_month_usd = 0.0
+
+    def pay_interest(self) -> bool:
+        """Book what is due, to the cent; whether there was anything."""
+        paid = round(self.interest_due_usd, 2) + 0.0
+        self.interest_due_usd = 0.0
+        self.cash_usd = _usd(self.cash_usd + paid)
+        return bool(paid)
 
     def positions(self, marks: Marks) -> list[PositionLine]:
         """Every position, and with quantity zero those closed today, in order of con_id."""
@@ -207,9 +227,10 @@ class Account:
                     stocks += value
             spot = underlying(con_id) if held.quantity < 0 else None
             exposures.append(Exposure(held.contract, held.quantity, held.cost_usd, mark, spot))
+        accrued = _usd(self.interest_month_usd + self.interest_due_usd)
         return Valuation(
-            self.cash_usd, _usd(options), _usd(stocks), _usd(variation), _usd(gross), _usd(unrealised),
-            self.realised_today_usd, requirement(exposures),
+            self.cash_usd, _usd(options), _usd(stocks), _usd(variation), accrued, _usd(gross),
+            _usd(unrealised), self.realised_today_usd, requirement(exposures),
         )  # fmt: skip
 
     def copy(self) -> "Account":
@@ -223,6 +244,8 @@ class Account:
             "realised_today_usd": self.realised_today_usd,
             "realised_total_usd": self.realised_total_usd,
             "day_start_equity_usd": self.day_start_equity_usd,
+            "interest_month_usd": self.interest_month_usd,
+            "interest_due_usd": self.interest_due_usd,
             "holdings": [
                 {
                     "contract": contract_to_json(held.contract),
@@ -242,6 +265,8 @@ class Account:
         account.realised_today_usd = float(state["realised_today_usd"])
         account.realised_total_usd = float(state["realised_total_usd"])
         account.day_start_equity_usd = float(state["day_start_equity_usd"])
+        account.interest_month_usd = float(state.get("interest_month_usd", 0.0))
+        account.interest_due_usd = float(state.get("interest_due_usd", 0.0))
         for row in state["holdings"]:
             contract = contract_from_json(row["contract"])
             account.holdings[contract.con_id] = Holding(
@@ -286,54 +311,6 @@ class Account:
             None if value is None else _usd(value - held.cost_usd),
             held.realised_today_usd,
         )
-
-
-def account_values(account: Account, now: Valuation) -> list[tuple[str, str, str]]:
-    """What reqAccountUpdates and reqAccountSummary show: (key, value, currency) in the broker's own words."""
-    usd: list[tuple[str, float]] = [
-        ("NetLiquidation", now.equity),
-        ("TotalCashValue", now.cash),
-        ("SettledCash", now.cash),
-        ("EquityWithLoanValue", now.equity_with_loan),
-        ("PreviousDayEquityWithLoanValue", account.day_start_equity_usd),
-        ("GrossPositionValue", now.gross),
-        ("InitMarginReq", now.margin.initial_usd),
-        ("MaintMarginReq", now.margin.maintenance_usd),
-        ("AvailableFunds", now.available),
-        ("ExcessLiquidity", now.excess),
-        ("FullInitMarginReq", now.margin.initial_usd),
-        ("FullMaintMarginReq", now.margin.maintenance_usd),
-        ("FullAvailableFunds", now.available),
-        ("FullExcessLiquidity", now.excess),
-        ("LookAheadInitMarginReq", now.margin.initial_usd),
-        ("LookAheadMaintMarginReq", now.margin.maintenance_usd),
-        ("LookAheadAvailableFunds", now.available),
-        ("LookAheadExcessLiquidity", now.excess),
-        # Regulation T margin accounts: four times the available funds within the day.
-        ("BuyingPower", max(0.0, 4.0 * now.available)),
-        ("UnrealizedPnL", now.unrealised),
-        ("RealizedPnL", now.realised),
-    ]
-    base: list[tuple[str, float]] = [
-        ("CashBalance", now.cash),
-        ("TotalCashBalance", now.cash),
-        ("NetLiquidationByCurrency", now.equity),
-        ("OptionMarketValue", now.options),
-        ("StockMarketValue", now.stocks),
-        ("FuturesPNL", now.futures_variation),
-        ("UnrealizedPnL", now.unrealised),
-        ("RealizedPnL", now.realised),
-    ]
-    cushion = now.excess / now.equity if now.equity > 0 else 0.0
-    return [
-        ("AccountCode", account.account_id, ""),
-        ("AccountReady", "true", ""),
-        ("AccountType", "INDIVIDUAL", ""),
-        ("Cushion", f"{cushion:.6g}", ""),
-        *((key, f"{amount:.2f}", "USD") for key, amount in usd),
-        ("Currency", "BASE", "BASE"),
-        *((key, f"{amount:.2f}", "BASE") for key, amount in base),
-    ]
 
 
 def mark_of(tick: Tick) -> float | None:

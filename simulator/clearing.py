@@ -14,6 +14,7 @@ from typing import Any, Final
 from simulator.account import Account
 from simulator.appraisal import Appraisal
 from simulator.blotter import NEW_YORK, last_midnight, next_midnight
+from simulator.interest import CashInterest, pass_nights
 from simulator.model import Market
 
 #: CFE settles VIX futures daily at the close of the cash market (Cboe notice C2020092202).
@@ -31,13 +32,16 @@ class Clearing:
     day: date
     varied_on: date
     settlement_lag: timedelta = timedelta(0)
+    interest: CashInterest | None = None
     booked_at: dict[int, datetime] = field(default_factory=dict)  # con_id -> when its settlement is booked
     next_due: datetime = _AT_ONCE
 
     @classmethod
-    def opened(cls, now: datetime, settlement_lag: timedelta) -> "Clearing":
+    def opened(
+        cls, now: datetime, settlement_lag: timedelta, interest: CashInterest | None = None
+    ) -> "Clearing":
         """Clearing of an account opened at `now`."""
-        return cls(last_midnight(now).date(), _last_variation(now), settlement_lag)
+        return cls(last_midnight(now).date(), _last_variation(now), settlement_lag, interest)
 
     def run(self, market: Market, account: Account) -> tuple[int, ...] | None:
         """Book everything due at the market's time; the contracts settled, in order, None when nothing at all
@@ -49,6 +53,8 @@ class Clearing:
         settled = self._settle(now, market, account)
         day = last_midnight(now).date()
         if day > self.day:
+            if self.interest is not None:
+                pass_nights(account, self.interest, self.day, day)
             account.start_day(Appraisal(market, account).valuation().equity)
             self.day = day
         self.next_due = self._next_due(now, market, account)
@@ -64,12 +70,15 @@ class Clearing:
         }
 
     @classmethod
-    def load(cls, state: Mapping[str, Any], settlement_lag: timedelta) -> "Clearing":
+    def load(
+        cls, state: Mapping[str, Any], settlement_lag: timedelta, interest: CashInterest | None = None
+    ) -> "Clearing":
         """What `dump` described."""
         return cls(
             date.fromisoformat(state["day"]),
             date.fromisoformat(state["varied_on"]),
             settlement_lag,
+            interest,
             {int(con_id): datetime.fromisoformat(due) for con_id, due in state["booked_at"]},
         )
 

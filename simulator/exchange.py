@@ -11,7 +11,7 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
-from simulator.account import STARTING_CASH_USD, Account, Valuation, account_values
+from simulator.account import STARTING_CASH_USD, Account, Valuation
 from simulator.appraisal import Appraisal, trial
 from simulator.back_office import BackOffice
 from simulator.blotter import Blotter
@@ -39,6 +39,7 @@ from simulator.model import (
     WhatIfAnswer,
     WorkingOrder,
 )
+from simulator.statement import account_values
 from simulator.store import StateError, Store
 
 
@@ -65,7 +66,7 @@ class Exchange:
         self._store = store
         self._account = Account(account_id, starting_cash_usd)
         self._blotter = Blotter(market.now)
-        self._clearing = Clearing.opened(market.now, self._rules.settlement_lag)
+        self._clearing = Clearing.opened(market.now, self._rules.settlement_lag, self._rules.interest)
         saved = None if store is None else store.load()
         if saved is not None:
             self._restore(saved)
@@ -294,7 +295,9 @@ class Exchange:
         try:
             self.market.load(saved["market"])
             self._account = Account.load(self.account_id, saved["account"])
-            self._clearing = Clearing.load(saved["clearing"], self._rules.settlement_lag)
+            self._clearing = Clearing.load(
+                saved["clearing"], self._rules.settlement_lag, self._rules.interest
+            )
             self._blotter = Blotter.load(self.market.now, saved["blotter"])
             self.clock_offset_s = float(saved["clock_offset_s"])
         except (KeyError, TypeError, ValueError) as error:

@@ -15,6 +15,7 @@ from simulator.blotter import Blotter
 from simulator.fees import execution_fee, minimum_top_up, order_minimum_usd
 from simulator.good_till import good_till
 from simulator.hours import next_open, trading_day
+from simulator.interest import CashInterest
 from simulator.judgement import Refusal
 from simulator.matching import (
     UNLIMITED,
@@ -57,6 +58,8 @@ class HouseRules:
     cancel_on_arrival: bool = True
     #: From the settlement value being known to the cash being booked.
     settlement_lag: timedelta = timedelta(0)
+    #: None: cash neither earns nor costs anything.
+    interest: CashInterest | None = None
 
 
 class Floor:

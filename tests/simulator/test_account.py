@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.account import Account, account_values, contract_from_json, contract_to_json, mark_of
+from simulator.account import Account, contract_from_json, contract_to_json, mark_of
 from simulator.model import Tick
+from simulator.statement import account_values
 from tests.simulator.hand_market import (
     ACCOUNT,
     CALL_WING,
