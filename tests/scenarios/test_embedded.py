@@ -31,7 +31,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="ch
 @needs_proc
 def test_sigkill_of_the_daemon_ends_the_gateway_and_a_restart_continues_both(house: House) -> None:
     house.start_embedded()
-    house.until("decision.open")
+    house.until("decision.book")  # the gateway has the order
     assert house.daemon is not None
     gateway = child_of(house.daemon.pid)
     house.kill(daemon=True)
