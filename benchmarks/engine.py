@@ -100,12 +100,16 @@ def five_open(recorded: list[Moment]) -> Moment:
     return found[len(found) // 2]
 
 
+def chosen_moments(recorded: list[Moment]) -> dict[str, Moment]:
+    """The two moments by name; the rest of the run is let go, as the daemon never holds it either."""
+    return {"opening a condor": opening(recorded), "five condors open": five_open(recorded)}
+
+
 def measure(rounds: int) -> list[Row]:
     """All steps at both moments, in turns."""
     with tempfile.TemporaryDirectory() as scratch:
         run_sessions(Path(scratch) / "journal", SESSIONS, INTERVAL_S, many_condors())
-        recorded = list(moments(Path(scratch) / "journal"))
-    places = {"opening a condor": opening(recorded), "five condors open": five_open(recorded)}
+        places = chosen_moments(list(moments(Path(scratch) / "journal")))
     calls = {
         (place, name): entry
         for place, moment in places.items()

@@ -60,6 +60,7 @@ def run_sessions(
     rules: Rules | None = None,
     first: date = FIRST_SESSION,
     scenario: str = "calm",
+    stop_before_close: timedelta = -AFTER_CLOSE,
 ) -> Outcome:
     """Trade `days` sessions in virtual time and leave the journal in `folder`."""
     start: datetime = regular_hours(first)[0] - BEFORE_OPEN
@@ -67,7 +68,7 @@ def run_sessions(
     simulation = Simulation(
         market=market,
         start=start,
-        end=option_close(session_offset(first, days - 1)) + AFTER_CLOSE,
+        end=option_close(session_offset(first, days - 1)) - stop_before_close,
         interval_s=interval_s,
         mode="benchmark",
         account=ACCOUNT,

@@ -8,7 +8,7 @@ close therefore net to nothing, leg by leg.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from math import inf
@@ -109,6 +109,8 @@ class Combo:
     """
 
     legs: tuple[Leg, ...]
+    # What the payoff range was found to be. Every check of a review asks for it; it is no part of the value.
+    _range: tuple[float, float] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.legs:
@@ -148,9 +150,15 @@ class Combo:
 
     def payoff_range(self) -> tuple[float, float]:
         """Least and most points a unit is worth to its buyer at expiry; infinite with uncovered calls."""
+        known = self._range
+        if known is None:
+            known = self._payoff_range()
+            object.__setattr__(self, "_range", known)
+        return known
+
+    def _payoff_range(self) -> tuple[float, float]:
         self._single_expiry()
         options = [(leg.signed_ratio, leg.contract.right, leg.contract.strike) for leg in self.legs]
-        # Every check of the risk review asks for this: plain loops, no call for each leg at each corner.
         least, most = inf, -inf
         for corner in (0.0, *(strike for _, right, strike in options if right is not None)):
             worth = 0.0

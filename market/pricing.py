@@ -101,6 +101,23 @@ def black76_greeks(
     )
 
 
+def black76_delta_forward(
+    forward: float, strike: FloatArray, t_years: float, sigma: FloatArray | float, is_call: BoolArray | bool
+) -> FloatArray:
+    """`black76_greeks(...).delta_forward` alone, bit for bit, for options of one expiry.
+
+    strike has one dimension; what chooses strikes needs no other sensitivity.
+    """
+    sign = _signs(is_call)
+    with np.errstate(all="ignore"):
+        s = sigma * np.sqrt(t_years)
+        s = np.where(s > 0.0, s, np.nan)
+        signed = sign * (np.log(forward / strike) / s + 0.5 * s)
+        cumulative = normal_cdf(signed, np.exp(-0.5 * signed * signed) * (1.0 / SQRT_TWO_PI))
+        cumulative *= sign
+    return cumulative
+
+
 def implied_volatility(
     price: npt.ArrayLike,
     forward: npt.ArrayLike,

@@ -30,6 +30,8 @@ def round_price(value: float) -> float: ...
 def round_price(value: FloatArray) -> FloatArray: ...
 def round_price(value: float | FloatArray) -> float | FloatArray:
     """Round a price, a cash amount or an index level to 1e-6; NaN and infinity pass, -0.0 becomes 0.0."""
+    if type(value) is float:
+        return round(value, PRICE_DECIMALS) + 0.0
     return _rounded(value, PRICE_DECIMALS)
 
 
@@ -39,6 +41,8 @@ def round_ratio(value: float) -> float: ...
 def round_ratio(value: FloatArray) -> FloatArray: ...
 def round_ratio(value: float | FloatArray) -> float | FloatArray:
     """Round a fraction, a delta or a discount factor to 1e-9; NaN and infinity pass, -0.0 becomes 0.0."""
+    if type(value) is float:
+        return round(value, RATIO_DECIMALS) + 0.0
     return _rounded(value, RATIO_DECIMALS)
 
 
@@ -48,6 +52,8 @@ def round_volatility(value: float) -> float: ...
 def round_volatility(value: FloatArray) -> FloatArray: ...
 def round_volatility(value: float | FloatArray) -> float | FloatArray:
     """Round an annualised volatility (1.00 = 100 %) to 1e-8; NaN and infinity pass, -0.0 becomes 0.0."""
+    if type(value) is float:
+        return round(value, VOLATILITY_DECIMALS) + 0.0
     return _rounded(value, VOLATILITY_DECIMALS)
 
 

@@ -16,7 +16,7 @@ from market.contract import Combo, Contract, Right
 
 Group = tuple[str, date | None]
 OptionSide = tuple[str, date | None, Right]
-Claim = tuple[Right | None, float]
+Claims = dict[float, tuple[int, int]]  # strike -> USD a point of puts, and of calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,41 +131,47 @@ def _group_loss(
     for contract, count in odd:
         _add_claim(held, contract, count)
     waiting = [(order, _claims([(order.combo, order.quantity)])) for order in orders]
-    claims = [held, *(claim for _, claim in waiting)]
-    corners = sorted({0.0, *(strike for claim in claims for right, strike in claim if right is not None)})
+    corners = sorted({0.0, *held, *(strike for _, claims in waiting for strike in claims)})
     paid = sum(_paid_usd(stake) for stake in stakes)
-    return max(
-        paid
-        - _worth_usd(held, corner)
-        + sum(max(_paid_usd(order) - _worth_usd(claim, corner), 0.0) for order, claim in waiting)
-        for corner in corners
-    )
+    losses = [paid - worth for worth in _worths_usd(held, corners)]
+    for order, claims in waiting:
+        price = _paid_usd(order)
+        for index, worth in enumerate(_worths_usd(claims, corners)):
+            losses[index] += max(price - worth, 0.0)
+    return max(losses)
 
 
-def _claims(units: Iterable[tuple[Combo, int]]) -> dict[Claim, int]:
-    """USD a point of each option, bought minus sold: what is netted once is not valued leg by leg."""
-    claims: dict[Claim, int] = {}
+def _claims(units: Iterable[tuple[Combo, int]]) -> Claims:
+    """Options bought minus sold at each strike, netted once instead of valued leg by leg."""
+    claims: Claims = {}
     for combo, quantity in units:
         for leg in combo.legs:
             _add_claim(claims, leg.contract, quantity * leg.signed_ratio)
     return claims
 
 
-def _add_claim(claims: dict[Claim, int], contract: Contract, count: int) -> None:
-    key = contract.right, contract.strike
-    claims[key] = claims.get(key, 0) + count * contract.multiplier
+def _add_claim(claims: Claims, contract: Contract, count: int) -> None:
+    usd = count * contract.multiplier
+    puts, above = claims.get(contract.strike, (0, 0))
+    if contract.right is Right.PUT:
+        claims[contract.strike] = puts + usd, above
+    else:
+        # Worth nothing at its strike and a point more with each point above; without an option, from zero on.
+        claims[contract.strike] = puts, above + usd
 
 
-def _worth_usd(claims: Mapping[Claim, int], settlement: float) -> float:
-    worth = 0.0
-    for (right, strike), usd in claims.items():
-        if right is Right.CALL:
-            worth += usd * (settlement - strike) if settlement > strike else 0.0
-        elif right is Right.PUT:
-            worth += usd * (strike - settlement) if settlement < strike else 0.0
-        else:
-            worth += usd * settlement
-    return worth
+def _worths_usd(claims: Claims, corners: Sequence[float]) -> list[float]:
+    """Worth at each of the ascending corners, from zero on: one pass along the piecewise-linear payoff."""
+    worth = sum(puts * strike for strike, (puts, _) in claims.items())
+    slope = -sum(puts for puts, _ in claims.values())
+    worths, before = [], 0.0
+    for corner in corners:
+        worth += slope * (corner - before)
+        worths.append(worth)
+        puts, above = claims.get(corner, (0, 0))
+        slope += puts + above
+        before = corner
+    return worths
 
 
 def _paid_usd(stake: Stake) -> float:

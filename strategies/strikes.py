@@ -14,7 +14,7 @@ from math import isfinite
 import numpy as np
 
 from market.contract import Contract, Right
-from market.pricing import black76_greeks, implied_volatility
+from market.pricing import black76_delta_forward, implied_volatility
 from market.quote import Quote
 from market.rounding import round_ratio, round_volatility
 from market.sessions import spxw_expiries, vix_expiries
@@ -108,7 +108,7 @@ def deltas(
     t, discount = market.t_years, market.discount
     mids = np.array([one[3] for one in quoted])
     sigma = implied_volatility(mids, market.forward, strikes, t, discount, calls).sigma
-    delta = black76_greeks(market.forward, strikes, t, sigma, discount, calls).delta_forward
+    delta = black76_delta_forward(market.forward, strikes, t, sigma, calls)
     for (index, strike, _, _), d, vol in zip(quoted, delta.tolist(), sigma.tolist(), strict=True):
         if isfinite(d) and isfinite(vol):
             found[index] = DeltaStrike(strike, round_ratio(d), round_volatility(vol))
@@ -148,10 +148,10 @@ def strike_at_delta(rungs: Ladder, market: ForwardMarket, sigma: float, target: 
     """The listed strike nearest to `target` |delta| at a flat volatility; 0 without a volatility."""
     if sigma <= 0.0 or not rungs.strikes:
         return 0.0
-    greeks = black76_greeks(
-        market.forward, np.array(rungs.strikes), market.t_years, sigma, market.discount, right is Right.CALL
+    deltas_at = black76_delta_forward(
+        market.forward, np.array(rungs.strikes), market.t_years, sigma, right is Right.CALL
     )
-    distance = [round_ratio(abs(abs(delta) - target)) for delta in greeks.delta_forward.tolist()]
+    distance = [round_ratio(abs(abs(delta) - target)) for delta in deltas_at.tolist()]
     return rungs.strikes[distance.index(min(distance))]
 
 

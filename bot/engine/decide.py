@@ -45,7 +45,7 @@ def nothing_read_changed(state: EngineState, event: QuotesTaken, time: datetime)
         return False
     if state.working():
         return False
-    return not any(row[0] in state.read for row in event.quotes)
+    return set(state.read).isdisjoint([row[0] for row in event.quotes])
 
 
 def evaluate(state: EngineState, time: datetime) -> Step:

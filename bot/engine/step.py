@@ -6,7 +6,7 @@ order.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from bot.engine import book, signals
@@ -54,9 +54,13 @@ def step(state: EngineState, timed: TimedEvent) -> Step:
     """Fold one event into the state; decisions and commands come in the order of their effect."""
     event, time = timed.event, timed.time
     day = time.astimezone(MARKET_TZ).date()
-    state = replace(state, time=time, session=day if is_session(day) else state.session)
+    session = day if is_session(day) else state.session
     before = state.risk
-    done = _HANDLERS[type(event)](state, event, time)
+    if isinstance(event, QuotesTaken):
+        done = _quotes_taken(state, event, time, session)
+    else:
+        state = replace(state, time=time, session=session)
+        done = _HANDLERS[type(event)](state, event, time)
     if done.state.risk != before:
         done = done.then(_tell_risk(done.state, time))
     return done
@@ -151,14 +155,15 @@ def _options_listed(state: EngineState, event: OptionsListed, _time: datetime) -
     return Step(state)
 
 
-def _quotes_taken(state: EngineState, event: QuotesTaken, time: datetime) -> Step:
+def _quotes_taken(state: EngineState, event: QuotesTaken, time: datetime, session: date | None) -> Step:
+    """The commonest event by far: it copies the state once, with the time."""
     quotes = dict(state.quotes)
     for con_id, bid, ask, last in event.quotes:
         quotes[con_id] = Quote(bid, ask, last, time)
     alive = dict(state.alive)
     for feed in event.alive:
         alive[feed] = time
-    state = replace(state, quotes=quotes, alive=alive)
+    state = replace(state, time=time, session=session, quotes=quotes, alive=alive)
     if not may_evaluate(state, time):
         return Step(state)
     if nothing_read_changed(state, event, time):
@@ -343,7 +348,6 @@ _HANDLERS: dict[type[Any], Callable[[EngineState, Any, datetime], Step]] = {
     OperatorCommanded: _operator_commanded,
     OptionsListed: _options_listed,
     OrderReported: _order_reported,
-    QuotesTaken: _quotes_taken,
     Reconciled: _reconciled,
     RequestFailed: _request_failed,
     Stopping: _stopping,

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.pricing import Greeks, VolatilityFault, black76_greeks, black76_price, implied_volatility
+from market.pricing import (
+    Greeks,
+    VolatilityFault,
+    black76_delta_forward,
+    black76_greeks,
+    black76_price,
+    implied_volatility,
+)
 from tests.market.option_regimes import REGIMES, FloatArray, deep, generator, market_like
 
 T = 45 / 365
@@ -320,3 +327,11 @@ def test_the_arguments_are_left_as_they_were() -> None:
     implied_volatility(price, 6030.0, strike, T, D, strike > 6030.0, guess)
     for now, then in zip((price, strike, guess), before, strict=True):
         np.testing.assert_array_equal(now, then)
+
+
+@given(st.lists(st.tuples(st.floats(500, 5000), st.floats(0, 2), st.booleans()), min_size=1, max_size=40))
+def test_the_forward_delta_alone_is_that_of_the_greeks(options: list[tuple[float, float, bool]]) -> None:
+    strikes, sigma = np.array([one[0] for one in options]), np.array([one[1] for one in options])
+    calls = np.array([one[2] for one in options])
+    whole = black76_greeks(2900.0, strikes, 0.12, sigma, 0.99, calls).delta_forward
+    assert black76_delta_forward(2900.0, strikes, 0.12, sigma, calls).tobytes() == whole.tobytes()
