@@ -7,6 +7,7 @@ piece.
 
 from collections.abc import Callable, Container, Sequence
 from datetime import datetime
+from typing import Final
 
 from simulator.api_settings import ApiSettings
 from simulator.connectivity import Connectivity
@@ -22,9 +23,13 @@ from simulator.model import (
     Report,
     Venue,
     WhatIfAnswer,
+    WorkingOrder,
 )
 from simulator.peer import Edge
 from simulator.session import Session
+
+#: Orders whose requests are remembered before those that ended on earlier days are let go.
+_REQUESTS_KEPT: Final = 64
 
 
 class Gateway:
@@ -52,6 +57,7 @@ class Gateway:
         self._connections: list[Session] = []
         self.sessions: dict[int, Session] = {}  # by client id, in the order they came
         self._requests: dict[int, OrderRequest] = {}
+        self._forget_at = _REQUESTS_KEPT
 
     def connect(self, send: Callable[[bytes], None], hang_up: Callable[[], None]) -> Session:
         """A new connection: `send` writes to it, `hang_up` closes it after what was written."""
@@ -136,8 +142,7 @@ class Gateway:
     def request_of(self, perm_id: int) -> OrderRequest | None:
         """The order behind a permanent id, if it worked or ended today."""
         if perm_id not in self._requests:
-            orders = [*self.venue.open_orders(None), *self.venue.completed_orders()]
-            self._requests = {order.perm_id: order.request for order in orders}
+            self._requests = self._requests_of_today()
         return self._requests.get(perm_id)
 
     def route(self, reports: Sequence[Report]) -> None:
@@ -177,7 +182,7 @@ class Gateway:
         """One report about an order; `filled` are the permanent ids that traded in this batch."""
         match report:
             case OrderChanged(order):
-                self._requests[order.perm_id] = order.request
+                self._remember(order)
                 for session in self._audience(order.request.client_id, order.request.order_id):
                     session.orders.tell_change(report, after_fill=order.perm_id in filled)
             case OrderBound(order):
@@ -189,6 +194,17 @@ class Gateway:
             case WhatIfAnswer(request):
                 if request.client_id in self.sessions:
                     self.sessions[request.client_id].orders.tell_what_if(report)
+
+    def _remember(self, order: WorkingOrder) -> None:
+        """Keep the request for executions that name it; those of days gone by are let go now and then."""
+        if len(self._requests) >= self._forget_at:
+            self._requests = self._requests_of_today()
+            self._forget_at = max(_REQUESTS_KEPT, 2 * len(self._requests))
+        self._requests[order.perm_id] = order.request
+
+    def _requests_of_today(self) -> dict[int, OrderRequest]:
+        orders = [*self.venue.open_orders(None), *self.venue.completed_orders()]
+        return {order.perm_id: order.request for order in orders}
 
     def _audience(self, owner: int, order_id: int = 1) -> list[Session]:
         # An order made by hand (id 0) is nobody's until it is bound; the master sees it all the same.

@@ -285,7 +285,7 @@ def count(field: str) -> int:
     return int(field)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def echo(raw: tuple[str, ...]) -> Mapping[str, str | list[Row]]:
     """The record behind OrderRequest.raw, which is the agreed version followed by the fields after the
     message id.
