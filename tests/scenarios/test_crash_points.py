@@ -19,7 +19,7 @@ START = datetime(2026, 3, 2, 9, 58, tzinfo=MARKET_TZ).astimezone(UTC)
 TRADING = timedelta(minutes=5)
 SETTLING = timedelta(minutes=4)  # in which orders that never arrived are proved lost
 # Every crash point: ALVH_CRASH_STRIDE=1. Otherwise every so-many-th, another one for each kind of point.
-STRIDE = int(os.environ.get("ALVH_CRASH_STRIDE", "8"))
+STRIDE = int(os.environ.get("ALVH_CRASH_STRIDE", "16"))
 
 
 def house(folder: Path) -> VirtualHouse:

@@ -11,7 +11,7 @@ from tests.scenarios.proof import Venue, prove
 
 # More of the same: ALVH_KILL_TURNS=10.
 TURNS = int(os.environ.get("ALVH_KILL_TURNS", "1"))
-KILLS = {"daemon": 4, "gateway": 3, "both": 3}
+KILLS = {"daemon": 2, "gateway": 2, "both": 2}
 # What a kill waits for: told between the durable write and the wire, or when the broker has answered.
 MOMENTS = ("decision.open", "decision.reprice", "decision.cancel", "decision.book", "decision.close", "any")
 

@@ -17,6 +17,8 @@ from config.loader import load_rules
 from config.settings import SHIPPED_RULES
 from market.sessions import option_close, regular_hours
 from simulator.stochastic import StochasticMarket
+from strategies import iron_condor, vix_hedge
+from strategies.base import Evaluation
 from tests.bot.engine.desk import ACCOUNT
 
 
@@ -55,3 +57,14 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
         steps.append(step(states[-1], timed))
         states.append(steps[-1].state)
     return Recorded(events, states, steps)
+
+
+@pytest.fixture
+def strategies(monkeypatch: pytest.MonkeyPatch) -> dict[str, Evaluation]:
+    """What the two strategies answer; tests put their evaluations in."""
+    answers = {"iron_condor": Evaluation(), "near_term": Evaluation()}
+    monkeypatch.setattr(
+        iron_condor, "evaluate", lambda snapshot, state, *rest: (state, answers["iron_condor"])
+    )
+    monkeypatch.setattr(vix_hedge, "evaluate", lambda snapshot, state, *rest: (state, answers["near_term"]))
+    return answers
