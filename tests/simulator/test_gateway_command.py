@@ -2,12 +2,18 @@
 
 import http.client
 import json
+import re
 import signal
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+
+from market.sessions import MARKET_TZ
+from simulator.faults import read_plan
+from simulator.script import read_script
 
 COMMAND = [sys.executable, "-c", "from bot.control.cli import main; main()", "gateway", "--port", "0"]
 
@@ -62,3 +68,18 @@ def test_a_scripted_gateway_is_steered_over_its_control_port(tmp_path: Path) -> 
         if process.stdout is not None:
             process.stdout.close()
     assert code == 0
+
+
+def test_the_examples_of_the_documentation_are_read_as_they_stand(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text(encoding="utf-8")
+    opened = datetime(2026, 3, 2, 10, 0, tzinfo=MARKET_TZ)
+    plan, script = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "plan.toml").write_text(plan, encoding="utf-8")
+    (tmp_path / "script.toml").write_text(script, encoding="utf-8")
+    assert [fault.kind.value for fault in read_plan(str(tmp_path / "plan.toml"), opened).faults] == [
+        "delay",
+        "connectivity",
+        "restart",
+    ]
+    read = read_script(tmp_path / "script.toml", opened)
+    assert ([point.spx_pct for point in read.market.points], len(read.events)) == ([0.0, 0.0, -5.0], 1)
