@@ -47,7 +47,10 @@ class HistoricalMarket(PathMarket):
         if start.tzinfo is None:
             raise ValueError(f"{start} needs a time zone")
         first_live = session_on_or_after(start.astimezone(MARKET_TZ).date())
-        super().__init__(RecordedDays(Path(folder), first_live, end), start, step_s, sparse_chains)
+        recorded = RecordedDays(Path(folder), first_live, end)
+        super().__init__(recorded, start, step_s, sparse_chains)
+        #: The last session that is recorded, `end` or before; behind it nothing moves.
+        self.last_session: date = recorded.days(end)[-1].session
 
 
 class RecordedDays:

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bot.clock import WallClock
+from bot.control.journals import is_journal
 from bot.control.options import DemoOptions
 from bot.control.output import Meter, console, say, table
 from bot.control.simulation import Simulation, simulate
@@ -46,10 +47,14 @@ class DemoError(AlvhError):
 def run_demo(options: DemoOptions) -> dict[str, Any]:
     """Run it and return the published figures. Raises DemoError, or an AlvhError of the daemon."""
     rules = load_rules(SHIPPED_RULES)
+    folder = options.journal if options.journal is not None else _free_folder()
+    if is_journal(folder):
+        raise DemoError(
+            f"{folder} holds a journal already: a demo begins one of its own, name another folder"
+        )
+    market, start, end, count = _market(options)
     if not options.json:
         _show_real_time(options.seed, rules)
-    market, start, end, count = _market(options)
-    folder = options.journal if options.journal is not None else _free_folder()
     interval_s = options.interval_s or (10.0 if options.history is None else 60.0)
     simulation = Simulation(market, start, end, interval_s, "demo", ACCOUNT, rules, options.seed, folder)
     clock = WallClock()
@@ -65,7 +70,8 @@ def run_demo(options: DemoOptions) -> dict[str, Any]:
         "wall_s": round(wall_s, 3),
     }
     if not options.json:
-        _show(summary, figures, count * 23_400 / wall_s)
+        market_told = "simulated market" if options.history is None else "real days, modelled option prices"
+        _show(summary, figures, count * 23_400 / wall_s, market_told)
     return figures
 
 
@@ -107,24 +113,39 @@ def _market(options: DemoOptions) -> tuple[Market, datetime, datetime, int]:
     if options.history is None:
         from simulator.stochastic import StochasticMarket
 
-        last = session_offset(FIRST_SESSION, options.days - 1)
+        last = _days_on(FIRST_SESSION, options.days)
         start = _before_open(FIRST_SESSION)
         interval_s = options.interval_s or 10.0
         market: Market = StochasticMarket(options.seed, start, interval_s, "shock")
         return market, start, _after_close(last), options.days
     from simulator.historical import HistoricalMarket
 
-    first = session_on_or_after(options.first or date(2020, 2, 3))
-    last = options.last or session_offset(first, options.days - 1)
-    days = sessions(first, last)
+    asked = options.first or date(2020, 2, 3)
+    try:
+        first = session_on_or_after(asked)
+        last = options.last or _days_on(first, options.days)
+        days = sessions(first, last)
+    except ValueError as error:
+        raise DemoError(f"--from, --to: {error}") from error
     if not days:
-        raise DemoError(f"no session lies between {first} and {last}; choose other days with --from and --to")
+        raise DemoError(f"no session lies between {asked} and {last}; choose other days with --from and --to")
     start = _before_open(first)
     try:
         market = HistoricalMarket(options.history, start, days[-1], options.interval_s or 60.0)
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise DemoError(f"--history: {error.filename}: {error.strerror}") from error
+    except ValueError as error:
         raise DemoError(f"--history {options.history}: {error}") from error
+    if market.last_session < days[-1]:
+        raise DemoError(f"--history {options.history} ends on {market.last_session}: choose days up to then")
     return market, start, _after_close(days[-1]), len(days)
+
+
+def _days_on(first: date, count: int) -> date:
+    try:
+        return session_offset(first, count - 1)
+    except ValueError as error:
+        raise DemoError(f"--days {count}: {error}") from error
 
 
 def _before_open(session: date) -> datetime:
@@ -186,7 +207,7 @@ def _stop_after(seconds: float) -> Any:
     return arrange
 
 
-def _show(summary: Summary, figures: dict[str, Any], speed: float) -> None:
+def _show(summary: Summary, figures: dict[str, Any], speed: float, market: str) -> None:
     rows = [
         (
             trade.structure_id,
@@ -222,7 +243,7 @@ def _show(summary: Summary, figures: dict[str, Any], speed: float) -> None:
                 f"{figures['decisions']} decisions in {figures['wall_s']:.1f} s "
                 f"({speed:,.0f} times real time)"
             ),
-            f"NAV {start:,.2f} -> {end:,.2f} USD ({end - start:+,.2f}), PAPER, simulated market",
+            f"NAV {start:,.2f} -> {end:,.2f} USD ({end - start:+,.2f}), PAPER, {market}",
             f"Journal {figures['journal']}  sha256 {figures['journal_sha256']}",
             "",
             "Now type:",
