@@ -32,10 +32,16 @@ class Store:
     """A state folder, owned by one gateway."""
 
     def __init__(self, folder: Path) -> None:
-        """Create or open `folder` and lock it. Raises StateError when another gateway holds it."""
+        """Create or open `folder` and lock it.
+
+        Raises StateError when it cannot be written or another gateway holds it.
+        """
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateError(f"{folder} cannot hold the account ({error.strerror}): give a folder") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

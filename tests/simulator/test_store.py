@@ -38,6 +38,13 @@ def test_equal_states_are_equal_bytes(tmp_path: Path) -> None:
     assert texts[0] == texts[1]
 
 
+def test_a_place_that_is_no_folder_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in ("file", "file/below"):
+        with pytest.raises(StateError, match="cannot hold the account"):
+            Store(tmp_path / place)
+
+
 def test_a_second_gateway_is_kept_out_until_the_first_is_gone(tmp_path: Path) -> None:
     first = Store(tmp_path)
     with pytest.raises(StateError, match="in use by another gateway"):
