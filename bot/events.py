@@ -274,7 +274,7 @@ class Reconcile:
 class Alert:
     """Tell the operator.
 
-    `level` is warning or error.
+    `level` is info, warning or error.
     """
 
     level: str

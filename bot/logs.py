@@ -60,7 +60,8 @@ class DecisionLog:
 
     def alert(self, time: datetime, alert: Alert) -> None:
         """One line for one alert, at its level."""
-        tell = self._logger.error if alert.level == "error" else self._logger.warning
+        levels = {"info": self._logger.info, "error": self._logger.error}
+        tell = levels.get(alert.level, self._logger.warning)
         tell(f"alert.{alert.name}", ts=time, reason=alert.text)
 
     def library(self, now: Callable[[], datetime]) -> logging.Handler:

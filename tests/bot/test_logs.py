@@ -88,6 +88,12 @@ def test_an_alert_is_a_line_at_its_level(level: str, event: str) -> None:
     assert (line["event"], line["level"], line["reason"]) == ("alert.feed.failed", event, "reer is down")
 
 
+def test_what_is_well_again_is_told_below_the_warnings() -> None:
+    log, stream = written()
+    log.alert(NOW, Alert("info", "trading.active", "no cause left"))
+    assert [line["level"] for line in lines(stream)] == ["info"]
+
+
 HOSTILE = [
     "two\nlines",
     "carriage\rreturn",
