@@ -181,7 +181,8 @@ def phrase(reading: Reading) -> str:
     said = f"{reading.name} is {number(reading.value)}, needs {reading.relation} {number(reading.threshold)}"
     gap = distance(reading)
     if gap:
-        said += f": {number(gap)} {'short' if reading.relation.startswith('>') else 'too high'}"
+        side = {">": " short", "<": " too high"}.get(reading.relation[:1], " off")
+        said += f": {number(gap)}{side}"
     return plain(said)
 
 

@@ -151,6 +151,11 @@ def test_distance_is_what_is_missing_to_the_threshold(
     assert distance(Reading("r", value, 30.0, relation, None)) == expected
 
 
+def test_the_wrong_side_of_an_equality_is_neither_high_nor_short() -> None:
+    armed = Reading("near_term_armed", 0.0, 1.0, "=", False)
+    assert phrase(armed) == "near_term_armed is 0, needs = 1: 1 off"
+
+
 def test_foreign_text_cannot_move_the_cursor() -> None:
     told = phrase(Reading("r", None, 1.0, ">", None, reason="bad\x1b[2J\r\nnews\u202e"))
     assert told == "r is unknown: bad\\x1b[2J\\r\\nnews\\u202e"
