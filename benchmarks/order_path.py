@@ -195,7 +195,7 @@ def bagged(combo: Combo) -> ib_async.Bag:
     legs = [
         ib_async.ComboLeg(leg.contract.con_id, leg.ratio, leg.action.value, "SMART") for leg in combo.legs
     ]
-    return ib_async.Bag(symbol="SPX", exchange="SMART", currency="USD", comboLegs=legs)
+    return ib_async.Bag(symbol="SPX", exchange="SMART", currency="USD", comboLegs=legs)  # type: ignore[no-untyped-call]  # the library types no constructor
 
 
 def _placed(moment: Moment) -> PlaceOrder:
