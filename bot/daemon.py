@@ -363,9 +363,8 @@ class Daemon:
     # --- durability and time
 
     async def _housekeep(self, now: datetime) -> None:
-        """Heartbeat, checkpoint, and make telemetry durable now and then."""
+        """Heartbeat, also while only the gateway is left; checkpoint, and durable telemetry now and then."""
         if now >= self._heartbeat_at and (self.state.connected or self._broker.is_connected):
-            # Also while the gateway has lost the broker behind it: its own socket may die meanwhile.
             self._heartbeat_at = now + (SILENCE_MAX if may_evaluate(self.state, now) else self._idle_silence)
             try:
                 await self._stop.unless(self._broker.heartbeat())
