@@ -14,6 +14,7 @@ from bot.engine.decision import Verb
 from bot.engine.state import EngineState, Step
 from bot.engine.step import step
 from bot.events import (
+    AccountTaken,
     CancelOrder,
     Feed,
     QuotesTaken,
@@ -222,16 +223,14 @@ def test_at_every_moment_of_the_recorded_session_a_structure_has_at_most_one_liv
 def test_a_hedge_reserves_before_a_condor_takes_what_is_left(strategies: dict[str, Evaluation]) -> None:
     strategies["iron_condor"] = Evaluation(proposals=(wish(quantity=9),))
     strategies["near_term"] = Evaluation(proposals=(HEDGE,))
-    state = looking(hedge=FIRED)
-    limits = state.parameters and state.parameters.limits
-    assert limits is not None
-    done = decide.evaluate(state, NOW)
+    rich = AccountTaken(1.15e6, 1.15e6, 0.0, 0.0)
+    done = decide.evaluate(looking(hedge=FIRED, account=rich), NOW)
     first, second = placed(done)
     assert (first.combo, second.combo) == (vix_spread(), condor())
-    # 1.2 % of a million, less the hedge's 0.3 % reserve, in condors that can lose 4,400 dollars.
-    assert second.quantity == int((12_000 - 3_000) / 4_400)
-    alone = decide.evaluate(looking(), NOW)
-    assert placed(alone)[-1].quantity == int(12_000 / 4_400)
+    # 1.2 % of 1.15 million, less the hedge's reserve, in condors that can lose 4,400 dollars.
+    assert second.quantity == 2 == (13_800 - 3_000) // 4_400
+    alone = decide.evaluate(looking(account=rich), NOW)
+    assert placed(alone)[-1].quantity == 3 == 13_800 // 4_400
 
 
 def test_a_hedge_at_work_is_not_reserved_twice(strategies: dict[str, Evaluation]) -> None:
