@@ -5,10 +5,10 @@ WORKDIR /build
 COPY requirements.lock requirements-build.lock ./
 RUN python3 -m venv /opt/builder \
     && /opt/builder/bin/pip install --quiet --no-cache-dir --disable-pip-version-check \
-        --only-binary :all: --require-hashes -r requirements-build.lock \
+        --no-deps --only-binary :all: --require-hashes -r requirements-build.lock \
     && python3 -m venv /opt/alvh \
     && /opt/alvh/bin/pip install --quiet --no-cache-dir --disable-pip-version-check \
-        --only-binary :all: --require-hashes -r requirements.lock
+        --no-deps --only-binary :all: --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY bot bot
 COPY config config

@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_IN = $(1)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
-LOCKED_IN = $(PIP_IN) --require-hashes --only-binary :all:
+# The lock files are complete, so nothing is resolved here: a resolver would look past a pin at a release of today.
+LOCKED_IN = $(PIP_IN) --no-deps --require-hashes --only-binary :all:
 PIP := $(call PIP_IN,$(VENV))
 LOCKED := $(call LOCKED_IN,$(VENV))
 
