@@ -177,11 +177,13 @@ def _contract_side(request: OrderRequest) -> tuple[object, ...]:
 
 def _order_to_json(order: WorkingOrder) -> dict[str, Any]:
     placed, completed, session = order.placed_at, order.completed_at, order.session
+    rests_on = order.rests_on
     return {
         **asdict(order),
         "placed_at": None if placed is None else placed.isoformat(),
         "completed_at": None if completed is None else completed.isoformat(),
         "session": None if session is None else session.isoformat(),
+        "rests_on": None if rests_on is None else rests_on.isoformat(),
     }
 
 
@@ -203,7 +205,8 @@ def _order_from_json(row: Mapping[str, Any]) -> WorkingOrder:
             "state": OrderState(row["state"]),
             "placed_at": _instant(row["placed_at"]),
             "completed_at": _instant(row["completed_at"]),
-            "session": None if row["session"] is None else date.fromisoformat(row["session"]),
+            "session": _day(row["session"]),
+            "rests_on": _day(row.get("rests_on")),
             "leg_costs": tuple(row["leg_costs"]),
         }
     )
@@ -211,6 +214,10 @@ def _order_from_json(row: Mapping[str, Any]) -> WorkingOrder:
 
 def _pairs(rows: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
     return tuple((tag, value) for tag, value in rows)
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
 
 
 def _instant(text: str | None) -> datetime | None:

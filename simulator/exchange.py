@@ -237,6 +237,7 @@ class Exchange:
         if order.state is OrderState.PENDING_SUBMIT:
             order.state = OrderState.PRE_SUBMITTED
         order.request = request
+        order.rests_on = None  # a changed order comes to the book anew
         reports = self._accept(order)
         self.checkpoint()
         return reports

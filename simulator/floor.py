@@ -6,10 +6,11 @@ which a broker sends them: executions, then the order's state, then the account.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from market.contract import SecurityType
+from market.sessions import MARKET_TZ
 from simulator.account import Account
 from simulator.blotter import Blotter
 from simulator.fees import execution_fee, minimum_top_up, order_minimum_usd
@@ -27,6 +28,8 @@ from simulator.matching import (
     order_price,
     reaches_limit,
     reaches_stop,
+    traded_outlay,
+    traded_prices,
 )
 from simulator.model import (
     AccountChanged,
@@ -166,15 +169,19 @@ class Floor:
         if active and outlay is not None and reaches_limit(order.request, outlay):
             shown = self._displayed.units(legs, book) if self._rules.limit_to_displayed_size else UNLIMITED
             units = min(int(order.remaining), shown)
+            resting = order.rests_on == _market_day(self._market.now)
             if units and self.next_fill_units is not None:
                 units, self.next_fill_units = min(units, self.next_fill_units), None
             if units:
                 cancelling = order.state is OrderState.PENDING_CANCEL
                 self._displayed.take(legs, units)
-                reports += self._fill(order, legs, units, outlay, book)
+                paid = traded_outlay(order.request, outlay, resting=resting)
+                reports += self._fill(order, legs, units, paid, book)
                 if cancelling and not order.remaining:
                     reports.append(order_error(order.request, not_cancellable(order)))
         if order.perm_id in self._blotter.working:
+            if active:
+                order.rests_on = _market_day(self._market.now)
             if order.state is OrderState.PENDING_CANCEL:
                 reports += self._cancelled(order, "")
             elif order.request.tif == "IOC":
@@ -207,8 +214,10 @@ class Floor:
                     average_price=order.average_price,
                 )
             )
+        natural = [leg_price(gain, book[gain.con_id]) for gain in legs]
+        prices = traded_prices(legs, [price for price in natural if price is not None], outlay)
         for index, (gain, exec_id) in enumerate(zip(legs, ids, strict=True)):
-            executions.append(self._fill_leg(order, index, gain, units, exec_id, book[gain.con_id]))
+            executions.append(self._fill_leg(order, index, gain, units, exec_id, prices[index]))
         self._blotter.executions += executions
         if not order.remaining:
             self._blotter.end(order, OrderState.FILLED, f"Filled Size: {order.filled:g}", self._market.now)
@@ -219,11 +228,10 @@ class Floor:
         ]
 
     def _fill_leg(
-        self, order: WorkingOrder, index: int, gain: Gain, units: int, exec_id: str, tick: Tick
+        self, order: WorkingOrder, index: int, gain: Gain, units: int, exec_id: str, price: float
     ) -> Execution:
-        price = leg_price(gain, tick)
         instrument = self._market.instrument(gain.con_id)
-        if price is None or instrument is None:
+        if instrument is None:
             raise AssertionError("a leg fills only where the natural price was formed")
         contract = instrument.contract
         quantity = units * abs(gain.quantity)
@@ -255,6 +263,10 @@ class Floor:
 
     def _is_open(self, legs: Sequence[Gain]) -> bool:
         return all(self._market.is_open(gain.con_id) for gain in legs)
+
+
+def _market_day(now: datetime) -> date:
+    return now.astimezone(MARKET_TZ).date()
 
 
 def changed(order: WorkingOrder) -> OrderChanged:

@@ -1,5 +1,8 @@
-"""How the paper exchange fills: from the top of the book, at natural prices, in whole units, and never
-through the limit.
+"""How the paper exchange fills: from the top of the book, in whole units, and never through the limit.
+
+What is marketable when it meets the book takes the natural price of that moment. What is not rests, and when
+the book comes to it, others trade with it at its own limit: a resting order is never given a better price,
+however far the book has gone between two steps.
 
 An order is first reduced to what its owner gains per unit, leg action times order action, and from then on
 there are no directions left to confuse: a gain trades at the ask, a loss at the bid, and the outlay of one
@@ -10,6 +13,7 @@ of its legs' spreads.
 
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from math import floor
 from typing import Final
 
 from simulator.model import OrderRequest, Tick
@@ -74,9 +78,51 @@ def natural_outlay(legs: Sequence[Gain], book: Mapping[int, Tick]) -> float | No
     return round(total, 6) + 0.0
 
 
+def traded_outlay(request: OrderRequest, natural: float, *, resting: bool) -> float:
+    """Points paid per unit of an order that trades now: its limit if it has been resting at one, else the
+    natural outlay.
+    """
+    if not resting or not has_limit(request) or request.limit_price is None:
+        return natural
+    return outlay_at(request, request.limit_price)
+
+
+def traded_prices(legs: Sequence[Gain], natural: Sequence[float], outlay: float) -> tuple[float, ...]:
+    """Prices per leg that together cost `outlay`: the natural ones, worse by what the outlay is above theirs.
+
+    The difference is spread over the legs in whole cents, in proportion to what each is worth, and what is
+    left of it goes to the dearest leg. A leg that sells gives up no more than its price while others buy.
+    """
+    worth = [abs(gain.quantity) * price for gain, price in zip(legs, natural, strict=True)]
+    extra = round(outlay - sum(g.quantity * price for g, price in zip(legs, natural, strict=True)), 6)
+    if not extra:
+        return tuple(natural)
+    if extra >= sum(worth) and any(gain.takes_ask for gain in legs):
+        worth = [value if gain.takes_ask else 0.0 for gain, value in zip(legs, worth, strict=True)]
+    share = extra / sum(worth)
+    cents = [
+        floor(round(100.0 * share * value / abs(gain.quantity), 6))
+        for gain, value in zip(legs, worth, strict=True)
+    ]
+    left = extra - sum(abs(gain.quantity) * each for gain, each in zip(legs, cents, strict=True)) / 100.0
+    # A leg of one contract a unit can take any number of cents.
+    last = max(range(len(legs)), key=lambda n: (abs(legs[n].quantity) == 1 and worth[n] > 0.0, worth[n]))
+    worse = [each / 100.0 for each in cents]
+    worse[last] += left / abs(legs[last].quantity)
+    return tuple(
+        round(price + (more if gain.takes_ask else -more), 6) + 0.0
+        for gain, price, more in zip(legs, natural, worse, strict=True)
+    )
+
+
+def has_limit(request: OrderRequest) -> bool:
+    """Whether the order names the worst price it takes."""
+    return request.order_type in {"LMT", "STP LMT"}
+
+
 def reaches_limit(request: OrderRequest, outlay: float) -> bool:
     """Whether a unit at `outlay` is as good as the limit; an order without a limit takes any price."""
-    if request.order_type not in {"LMT", "STP LMT"} or request.limit_price is None:
+    if not has_limit(request) or request.limit_price is None:
         return True
     return outlay <= outlay_at(request, request.limit_price) + _SAME_PRICE
 

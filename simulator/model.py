@@ -209,6 +209,7 @@ class WorkingOrder:
     reason: str = ""
     session: date | None = None  # the trading day on whose close a DAY order ends
     triggered: bool = False  # a stop order whose stop was reached
+    rests_on: date | None = None  # the trading day on which it has met the book and stayed in it
     accrued_commission: float = 0.0  # broker's own commission so far, before the order's minimum
     leg_costs: tuple[float, ...] = ()  # per leg: sum of contracts times price, for the legs' average prices
 

@@ -83,11 +83,27 @@ def orders(draw: st.DrawFn) -> OrderRequest:
 STEPS = st.lists(st.one_of(quotes(), quotes(), orders(), st.just("step")), min_size=5, max_size=40)
 
 
-def play(steps: Sequence[Quote | OrderRequest | str]) -> tuple[HandMarket, Exchange, list[Report]]:
+def opened() -> tuple[HandMarket, Exchange]:
     market = HandMarket()
     market.condor(size=4)
     market.quote(VX, 15.0, 15.05, 4)
-    exchange = Exchange(market, ACCOUNT)
+    return market, Exchange(market, ACCOUNT)
+
+
+def natural_price(request: OrderRequest, market: HandMarket) -> float:
+    """What the order costs at the quotes of this moment, worked out anew from its own words."""
+    legs = request.legs or (OrderLeg(request.con_id, 1, "BUY"),)
+    net = 0.0
+    for leg in legs:
+        tick = market.book[leg.con_id]
+        price = tick.ask if leg.action == request.action else tick.bid
+        assert price is not None
+        net += leg.ratio * price * (1 if leg.action == "BUY" else -1)
+    return net
+
+
+def play(steps: Sequence[Quote | OrderRequest | str]) -> tuple[HandMarket, Exchange, list[Report]]:
+    market, exchange = opened()
     reports: list[Report] = []
     order_id = 0
     for step in steps:
@@ -177,6 +193,34 @@ def test_no_order_fills_beyond_its_quantity_or_through_its_limit(
                 assert line.price <= request.limit_price + 1e-9
             else:
                 assert line.price >= request.limit_price - 1e-9
+
+
+@settings(max_examples=200)
+@given(STEPS)
+def test_on_arrival_an_order_pays_the_natural_price_and_at_rest_its_limit_to_the_cent(
+    steps: list[Quote | OrderRequest | str],
+) -> None:
+    market, exchange = opened()
+    requests: dict[int, OrderRequest] = {}
+    for step in steps:
+        if isinstance(step, Quote):
+            market.quote(step.con_id, step.bid, step.ask, step.size)
+            continue
+        if isinstance(step, OrderRequest):
+            placed = replace(step, order_id=len(requests) + 1)
+            requests[placed.order_id] = placed
+            told = exchange.submit(placed)
+        else:
+            market.advance(market.now + timedelta(minutes=5))
+            told = exchange.match()
+        for line in executions(told):
+            request = requests[line.order_id]
+            if request.legs and line.security_type != "BAG":
+                continue
+            if isinstance(step, OrderRequest) or request.order_type != "LMT":
+                assert line.price == pytest.approx(natural_price(request, market), abs=1e-9)
+            else:
+                assert line.price == request.limit_price
 
 
 @settings(max_examples=100)

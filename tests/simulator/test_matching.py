@@ -186,7 +186,7 @@ def test_a_stop_limit_order_keeps_its_limit_after_the_stop() -> None:
     market.quote(PUT_WING, 16.0, 16.2)
     assert states(exchange.match()) == ["Submitted"]
     market.quote(PUT_WING, 14.6, 14.8)
-    assert fills(exchange.match())[0].price == 14.8
+    assert fills(exchange.match())[0].price == 15.0
 
 
 def test_two_orders_share_what_is_on_display_oldest_first() -> None:
