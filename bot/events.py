@@ -5,7 +5,7 @@ so that folding the recorded events through the engine gives the recorded comman
 what decides: no process id, path, host or wall-clock duration.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -51,6 +51,8 @@ class Opened:
     rules_hash: str
     seed: int | None = None
     evaluation_interval_s: float = 5.0
+    # Days of scheduled releases: release -> year -> "MM-DD". Without a year, nothing is opened in it.
+    calendar: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

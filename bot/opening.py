@@ -8,6 +8,7 @@ from bot.checkpoint import Checkpoints, recover
 from bot.engine.state import EngineState
 from bot.events import Opened
 from bot.journal import SCHEMA, Journal
+from config.release_calendar import shipped_calendar
 from config.rules import Rules
 
 # Whatever can change a number between two installations.
@@ -53,6 +54,7 @@ def opening_record(
         rules_hash=rules.rules_hash(),
         seed=seed,
         evaluation_interval_s=interval_s,
+        calendar=shipped_calendar(),
     )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from bot.engine.orders import hold, order_reference, place
 from bot.engine.records import replace
+from bot.engine.release_days import end_openings, windows
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.engine.working import tend
 from bot.events import Command, Feed, ListOptions, QuotesTaken, StreamLines
@@ -56,16 +57,18 @@ def evaluate(state: EngineState, time: datetime) -> Step:
     state = _watch_feeds(replace(state, evaluated_at=time, look_due=False), time)
     trading_open = time < option_close(session) - TRADING_ENDS_BEFORE_CLOSE
     step = tend(state, time, parameters.dwell, trading_open)
+    in_force = windows(state, time)
+    step = step.then(end_openings(step.state, time, in_force))
     state = step.state
     snapshot = take_snapshot(state, time)
     busy = state.busy_structures()
     structures = tuple(state.structures.values())
     nav_usd = state.account.nav_usd if state.account is not None else None
     hedge, hedge_found = vix_hedge.evaluate(
-        snapshot, state.hedge, structures, nav_usd, parameters.near_term, parameters.budget, busy
+        snapshot, state.hedge, structures, nav_usd, parameters.near_term, parameters.budget, busy, in_force
     )
     reserved_usd = vix_hedge.reserved_usd(hedge, session, nav_usd, structures, parameters.budget)
-    barred = ("crisis regime",) if state.near_term.crisis else ()
+    barred = (*in_force, *(("crisis regime",) if state.near_term.crisis else ()))
     condor, condor_found = iron_condor.evaluate(
         snapshot,
         state.condor,

@@ -1,13 +1,15 @@
 """The governed rules in the shape the strategies and the risk limits read them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, TypeVar
 
 from bot.codec import restore
+from market.releases import ReleaseDays
 from risk.limits import RiskLimits
 from strategies import iron_condor
+from strategies.release_windows import ReleaseWindow
 from strategies.rules import CondorRules, HedgeBudgetRules, NearTermRules
 
 T = TypeVar("T")
@@ -15,12 +17,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """All numbers the engine acts on, from the rules recorded in `Opened`."""
+    """All numbers the engine acts on, from the rules and the calendar recorded in `Opened`."""
 
     near_term: NearTermRules
     budget: HedgeBudgetRules
     condor: CondorRules
     limits: RiskLimits
+    windows: Mapping[str, ReleaseWindow]
+    calendar: Mapping[str, ReleaseDays]
 
     def dwell(self, strategy: str) -> timedelta:
         """How long an opening limit stands before its next step: a fifth of the walk."""
@@ -28,17 +32,27 @@ class Parameters:
         return timedelta(seconds=rules.entry_walk_s / 5)
 
 
-def parameters(rules: Mapping[str, Any]) -> Parameters:
-    """Read the sections of a rules file, as `config.rules.Rules` dumps them.
+def parameters(
+    rules: Mapping[str, Any], calendar: Mapping[str, Mapping[str, Sequence[str]]] | None = None
+) -> Parameters:
+    """Read the sections of a rules file, as `config.rules.Rules` dumps them, and the days of releases.
 
-    Raises KeyError or ValueError when a number is missing: rules have no defaults.
+    `calendar` is by release and year, days as "MM-DD". Raises KeyError or ValueError when a number is
+    missing: rules have no defaults.
     """
     return Parameters(
         near_term=_section(NearTermRules, rules["l1"]),
         budget=_section(HedgeBudgetRules, rules["budget"]),
         condor=_section(CondorRules, rules["condor"]),
         limits=_section(RiskLimits, rules["risk"]),
+        windows={name: _section(ReleaseWindow, window) for name, window in rules["blackout"].items()},
+        calendar={name: _days(years) for name, years in (calendar or {}).items()},
     )
+
+
+def _days(years: Mapping[str, Sequence[str]]) -> ReleaseDays:
+    days = sorted(date.fromisoformat(f"{year}-{day}") for year, listed in years.items() for day in listed)
+    return ReleaseDays(frozenset(map(int, years)), tuple(days))
 
 
 def _section(kind: type[T], section: Mapping[str, Any]) -> T:

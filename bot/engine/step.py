@@ -15,6 +15,7 @@ from bot.engine.decision import Decision, Verb
 from bot.engine.parameters import parameters
 from bot.engine.reconciliation import reconcile
 from bot.engine.records import replace
+from bot.engine.release_days import calendar_alerts
 from bot.engine.state import EngineState, Listing, OrderLine, Step
 from bot.engine.working import cancel_opening, decision_id
 from bot.events import (
@@ -71,7 +72,7 @@ def _opened(state: EngineState, event: Opened, time: datetime) -> Step:
         replace(
             state,
             opened=event,
-            parameters=parameters(event.rules),
+            parameters=parameters(event.rules, event.calendar),
             connected=False,
             announced="",
             stopping=False,
@@ -251,7 +252,8 @@ def _job_due(state: EngineState, event: JobDue, time: datetime) -> Step:
         risk = state.risk.without(Cause.LOSS)
         nav_usd = state.account.nav_usd if state.account is not None else None
         # Strikes are added as the market moves: each session lists anew what it needs.
-        return Step(replace(state, session_nav_usd=nav_usd, risk=risk, listings={}, requested_listings=()))
+        state = replace(state, session_nav_usd=nav_usd, risk=risk, listings={}, requested_listings=())
+        return Step(state, (), calendar_alerts(state, event.session))
     return Step(book.tidy(state, time))
 
 

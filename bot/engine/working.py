@@ -42,10 +42,12 @@ def tend(
     return step
 
 
-def cancel_opening(state: EngineState, time: datetime, reason: str) -> Step:
+def cancel_opening(state: EngineState, time: datetime, reason: str, with_hedges: bool = True) -> Step:
     """Cancel every opening order that works; closing orders lower risk and stay."""
     step = Step(state)
     for line in state.working():
+        if line.reserves and not with_hedges:
+            continue
         if line.intent is Intent.OPEN and line.order.status in (
             *_MOVABLE,
             OrderStatus.SENT,

@@ -28,6 +28,7 @@ from bot.events import (
 )
 from bot.journal import Journal
 from config.loader import load_rules
+from config.release_calendar import shipped_calendar
 from config.settings import SHIPPED_RULES
 from market.contract import Contract, SecurityType
 from market.expiries import vix_final_settlement
@@ -79,6 +80,7 @@ def opened(start: int = 1) -> Opened:
         rules=rules.model_dump(mode="json"),
         rules_hash=rules.rules_hash(),
         seed=7,
+        calendar=shipped_calendar(),
     )
 
 

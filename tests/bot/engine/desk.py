@@ -20,6 +20,7 @@ from bot.events import (
     TimedEvent,
 )
 from config.loader import load_rules
+from config.release_calendar import shipped_calendar
 from config.settings import SHIPPED_RULES
 from market.contract import Combo, Contract, SecurityType
 from market.expiries import vix_final_settlement
@@ -49,7 +50,17 @@ NAMED = (SPX, BREADTH, *FUTURES)
 def opened(start: int = 1, account: str = ACCOUNT) -> Opened:
     """The first record under the shipped rules."""
     rules = load_rules(SHIPPED_RULES)
-    return Opened(1, "simulated", account, start, "alvh test", (), rules.model_dump(mode="json"), "hash")
+    return Opened(
+        1,
+        "simulated",
+        account,
+        start,
+        "alvh test",
+        (),
+        rules.model_dump(mode="json"),
+        "hash",
+        calendar=shipped_calendar(),
+    )
 
 
 def take(state: EngineState, event: Event, time: datetime = NOW) -> Step:
