@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from math import inf
 
 
@@ -67,6 +68,10 @@ class Contract:
     exchange: str = "SMART"
     currency: str = "USD"
     con_id: int = 0
+
+    def __hash__(self) -> int:
+        # Equal contracts have these two in common; to hash all fields would cost every review time.
+        return hash((self.con_id, self.strike))
 
     def payoff(self, settlement: float) -> float:
         """Value of one unit, in points, when the underlying settles at `settlement`."""
@@ -192,8 +197,9 @@ def single(contract: Contract, action: Action = Action.BUY) -> Combo:
     return Combo((Leg(contract, action),))
 
 
+@lru_cache(maxsize=32)
 def iron_condor(put_wing: Contract, short_put: Contract, short_call: Contract, call_wing: Contract) -> Combo:
-    """The short iron condor its buyer is paid to hold.
+    """The short iron condor its buyer is paid to hold; look after look finds the same one, so it is kept.
 
     Raises ValueError unless the strikes ascend, the rights fit and all four share class and expiry.
     """

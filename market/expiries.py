@@ -10,7 +10,7 @@ hours, because nothing is traded overnight.
 
 from bisect import bisect_right
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from market.holidays import FIRST_YEAR, LAST_YEAR, nth_weekday
 from market.trading_days import is_session, previous_session, session_on_or_before
@@ -109,6 +109,7 @@ def spx_monthly_expiries(first: date, last: date) -> tuple[date, ...]:
     return tuple(day for day in (spx_monthly_expiry(*month) for month in months) if first <= day <= last)
 
 
+@lru_cache(maxsize=64)
 def spxw_expiries(first: date, last: date) -> tuple[date, ...]:
     """Friday expiries of PM-settled SPXW options, ends included; a holiday moves them to the session before.
 

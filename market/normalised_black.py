@@ -75,6 +75,42 @@ def implied_deviation(
     return s, elasticity
 
 
+def implied_deviation_scalar(x: float, price: float) -> tuple[float, float]:
+    """`implied_deviation` of one element without a start, in plain floats, to the last few bits the same."""
+    log_price = math.log(price)
+    s = _bachelier_guess_scalar(x, price)
+    for _ in range(_COLD_STEPS):
+        h, half = x / s, 0.5 * s
+        gap = scaled_erfc_scalar(-(h + half) * SQRT_HALF) - scaled_erfc_scalar(-(h - half) * SQRT_HALF)
+        if gap <= 0.0:
+            break
+        elasticity = _SQRT_TWO_OVER_PI * s / gap
+        h2, t2 = h * h, half * half
+        newton = (log_price - math.log(gap) + _LN_TWO + 0.5 * (h2 + t2)) / elasticity
+        p = h2 - t2 - elasticity
+        q = (p - elasticity) * p - (3.0 * h2 + t2)
+        divisor = 1.0 + newton * (p + newton * q * (1.0 / 6.0)) or math.nan
+        s += s * newton * (1.0 + 0.5 * newton * p) / divisor
+        if abs(newton) <= _SETTLED_NEWTON_STEP * min(elasticity, 1.0):
+            return s, elasticity
+        if not 0.0 < s < LARGEST_S:
+            break
+    return _bisected(x, log_price)
+
+
+def _bachelier_guess_scalar(x: float, price: float) -> float:
+    distance = max(-x, 1e-6 * price)
+    z = math.log(1.0 + distance * (1.0 + distance * distance * (1.0 / 24.0)) / price)
+    top, bottom = 0.0, 0.0
+    for coefficient in _BACHELIER_NUMERATOR:
+        top = top * z + coefficient
+    for coefficient in _BACHELIER_DENOMINATOR:
+        bottom = bottom * z + coefficient
+    s = distance * math.sqrt(top / bottom) / z
+    e = min(s * s * (1.0 / 24.0), 0.3)
+    return s * (1.0 + e / (1.0 - 2.0 * e))
+
+
 def _bachelier_guess(x: FloatArray, price: FloatArray) -> FloatArray:
     """The s of the normal model carried over to Black's by the leading term s^2/24 of their ratio.
 

@@ -25,6 +25,8 @@ class Portfolio:
 
     fills: Mapping[str, Fill] = field(default_factory=dict)
     carried: Mapping[int, Position] = field(default_factory=dict)
+    # The sum of both, once somebody has asked for it; it is no part of the value.
+    _net: Mapping[int, Position] | None = field(default=None, init=False, repr=False, compare=False)
 
     def knows(self, exec_id: str) -> bool:
         """Whether this very execution, or a later correction of it, has been applied."""
@@ -76,12 +78,16 @@ class Portfolio:
             recent, Portfolio({execution_base(f.exec_id): f for f in old}, self.carried).positions()
         )
 
-    def positions(self) -> dict[int, Position]:
+    def positions(self) -> Mapping[int, Position]:
         """Net position of each contract, flat ones left out, by ascending contract id."""
-        counts = {con_id: position.quantity for con_id, position in self.carried.items()}
-        for fill in self.fills.values():
-            counts[fill.con_id] = counts.get(fill.con_id, 0) + fill.quantity
-        return {con_id: Position(con_id, counts[con_id]) for con_id in sorted(counts) if counts[con_id]}
+        known = self._net
+        if known is None:
+            counts = {con_id: position.quantity for con_id, position in self.carried.items()}
+            for fill in self.fills.values():
+                counts[fill.con_id] = counts.get(fill.con_id, 0) + fill.quantity
+            known = {con_id: Position(con_id, counts[con_id]) for con_id in sorted(counts) if counts[con_id]}
+            object.__setattr__(self, "_net", known)
+        return known
 
 
 def fold(fills: Iterable[Fill]) -> Portfolio:

@@ -11,12 +11,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from math import erfc, isfinite, log, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
-from market.normal import SQRT_TWO_PI, FloatArray, normal_cdf
-from market.normalised_black import LARGEST_S, BoolArray, implied_deviation, scaled_gap
+from market.normal import SQRT_HALF, SQRT_TWO_PI, FloatArray, normal_cdf
+from market.normalised_black import (
+    LARGEST_S,
+    BoolArray,
+    implied_deviation,
+    implied_deviation_scalar,
+    scaled_gap,
+)
 
 _BLOCK = 2048  # options worked on at a time
 _SMALLEST_S = 1e-150  # stands in for s = 0: h^2 may overflow there, h itself may not
@@ -145,6 +152,33 @@ def implied_volatility(
         sigma=np.concatenate([part.sigma for part in parts]).reshape(shape),
         reason=np.concatenate([part.reason for part in parts]).reshape(shape),
     )
+
+
+def volatility_and_delta(
+    price: float, forward: float, strike: float, t_years: float, discount: float, is_call: bool
+) -> tuple[float, float] | None:
+    """Implied volatility and `delta_forward` of one option in plain floats; None where it has no volatility.
+
+    The same to the last few bits as `implied_volatility` and `black76_greeks`. A look at the market values a
+    dozen or two options, for which each of numpy's calls costs more than all the arithmetic it does.
+    """
+    values = (price, forward, strike, t_years, discount)
+    if not all(map(isfinite, values)) or min(values) <= 0.0:
+        return None
+    sign = 1.0 if is_call else -1.0
+    time_value = price - max(sign * (discount * (forward - strike)), 0.0)
+    if not _SMALLEST_PRICE < time_value < discount * min(forward, strike):
+        return None
+    scaled = time_value / (discount * sqrt(forward * strike))
+    if scaled <= 0.0:
+        return None  # forward and strike are beyond all numbers
+    log_moneyness, root_t = log(forward / strike), sqrt(t_years)
+    s, elasticity = implied_deviation_scalar(-abs(log_moneyness), scaled)
+    unresolved = time_value * elasticity < price * (_PRICE_NOISE / _RESOLUTION)
+    if unresolved or elasticity < _SMALLEST_ELASTICITY:
+        return None
+    d1 = log_moneyness / s + 0.5 * s
+    return s / root_t, sign * 0.5 * erfc(-sign * d1 * SQRT_HALF)
 
 
 def _price(

@@ -5,9 +5,10 @@ A side that is missing, not finite, not positive or carries no size is no quote 
 is `None` or NaN.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,39 +130,43 @@ def option_chain(contracts: Iterable[Contract], quotes: Mapping[int, Quote]) -> 
 
     Raises ValueError when they differ in class or expiry or are none.
     """
-    listed = sorted(contracts, key=lambda contract: (contract.strike, contract.right or ""))
-    if not listed or len({(contract.trading_class, contract.expiry) for contract in listed}) != 1:
+    trading_class, expiry, strikes, calls, puts = _layout(tuple(contracts))
+    sides = np.array([*_sides(calls, quotes), *_sides(puts, quotes)], dtype=np.float64)  # None becomes NaN
+    return OptionChain(
+        trading_class, expiry, np.array(strikes), sides[0], sides[1], sides[2], sides[3], calls, puts
+    )
+
+
+@lru_cache(maxsize=32)
+def _layout(
+    contracts: tuple[Contract, ...],
+) -> tuple[str, date, tuple[float, ...], tuple[Contract | None, ...], tuple[Contract | None, ...]]:
+    """Class, expiry, ascending strikes and the options on them: the same for as long as the lines are."""
+    if not contracts or len({(contract.trading_class, contract.expiry) for contract in contracts}) != 1:
         raise ValueError("a chain holds options of one class and expiry")
-    strikes = sorted({contract.strike for contract in listed})
-    row = {strike: index for index, strike in enumerate(strikes)}
-    sides = np.full((4, len(strikes)), np.nan)
-    calls: list[Contract | None] = [None] * len(strikes)
-    puts: list[Contract | None] = [None] * len(strikes)
-    for contract in listed:
-        index = row[contract.strike]
-        is_call = contract.right is Right.CALL
-        (calls if is_call else puts)[index] = contract
-        quote = quotes.get(contract.con_id)
-        if quote is None:
-            continue
-        first = 0 if is_call else 2
-        if quote.bid is not None:
-            sides[first, index] = quote.bid
-        if quote.ask is not None:
-            sides[first + 1, index] = quote.ask
-    expiry = listed[0].expiry
+    expiry = contracts[0].expiry
     if expiry is None:
         raise ValueError("an option has an expiry")
-    return OptionChain(
-        listed[0].trading_class,
+    calls = {contract.strike: contract for contract in contracts if contract.right is Right.CALL}
+    puts = {contract.strike: contract for contract in contracts if contract.right is not Right.CALL}
+    strikes = tuple(sorted({*calls, *puts}))
+    return (
+        contracts[0].trading_class,
         expiry,
-        np.array(strikes),
-        sides[0],
-        sides[1],
-        sides[2],
-        sides[3],
-        tuple(calls),
-        tuple(puts),
+        strikes,
+        tuple(calls.get(strike) for strike in strikes),
+        tuple(puts.get(strike) for strike in strikes),
+    )
+
+
+def _sides(
+    options: Sequence[Contract | None], quotes: Mapping[int, Quote]
+) -> tuple[list[float | None], list[float | None]]:
+    """Bids and asks in the order of the options, None where there is none."""
+    found = [None if option is None else quotes.get(option.con_id) for option in options]
+    return (
+        [None if quote is None else quote.bid for quote in found],
+        [None if quote is None else quote.ask for quote in found],
     )
 
 

@@ -104,16 +104,18 @@ class Structure:
     marks: tuple[
         tuple[str, float], ...
     ] = ()  # the strategy's own small memory, e.g. the first breach of a stop
+    # Units opened and closed, and the entry price, once counted: every look asks. No part of the value.
+    _counted: tuple[int, int, float] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def units_opened(self) -> int:
         """Whole units bought."""
-        return self._units(self.opened_legs, 1)
+        return self._counts()[0]
 
     @property
     def units_closed(self) -> int:
         """Whole units bought back."""
-        return self._units(self.closed_legs, -1)
+        return self._counts()[1]
 
     @property
     def quantity(self) -> int:
@@ -123,8 +125,7 @@ class Structure:
     @property
     def entry_price(self) -> float:
         """Average signed price a unit was opened at, in points; 0 before the first whole unit."""
-        units = self.units_opened
-        return round_price(self.opened_cost / units) if units else 0.0
+        return self._counts()[2]
 
     @property
     def is_flat(self) -> bool:
@@ -144,6 +145,14 @@ class Structure:
         """Result of the units closed by orders, before fees."""
         closed = self.units_closed
         return round_price(-(self.closed_cost + self.entry_price * closed) * self.combo.multiplier)
+
+    def _counts(self) -> tuple[int, int, float]:
+        known = self._counted
+        if known is None:
+            opened, closed = self._units(self.opened_legs, 1), self._units(self.closed_legs, -1)
+            known = opened, closed, round_price(self.opened_cost / opened) if opened else 0.0
+            object.__setattr__(self, "_counted", known)
+        return known
 
     def _units(self, filled: tuple[tuple[int, int], ...], direction: int) -> int:
         if not filled:

@@ -6,6 +6,7 @@ steps, so that the set of streamed lines does not change with every tick.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from market.contract import Contract, Right
 from market.parity import ParityFault, executable_bounds, parity_regression
@@ -50,8 +51,9 @@ def vix_parity_strikes(rungs: Ladder, anchor: float, level: float) -> tuple[floa
     return anchor, rungs.nearest(anchor, PARITY_STRIKES)
 
 
-def both_rights(rungs: Ladder, strikes: Sequence[float]) -> tuple[Contract, ...]:
-    """Call and put at each strike."""
+@lru_cache(maxsize=64)
+def both_rights(rungs: Ladder, strikes: tuple[float, ...]) -> tuple[Contract, ...]:
+    """Call and put at each strike; the last answers are kept, as for `options_at`."""
     return tuple(rungs.options[(strike, right)] for strike in strikes for right in (Right.CALL, Right.PUT))
 
 

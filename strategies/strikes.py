@@ -9,12 +9,12 @@ small state; everything else is a pure function of the snapshot (METHOD 3.3, 4.1
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from math import isfinite
+from functools import lru_cache
 
 import numpy as np
 
 from market.contract import Contract, Right
-from market.pricing import black76_delta_forward, implied_volatility
+from market.pricing import black76_delta_forward, volatility_and_delta
 from market.quote import Quote
 from market.rounding import round_ratio, round_volatility
 from market.sessions import spxw_expiries, vix_expiries
@@ -78,40 +78,38 @@ def wing_width(spot: float, rules: CondorRules) -> float:
     return max(rules.wing_min_pts, step * round(rules.wing_of_spot_fraction * spot / step))
 
 
-def options_at(rungs: Ladder, centre: float, right: Right, offset: float) -> list[Contract]:
-    """The options to look at around `centre`: those whose wing, `offset` points away, is listed too."""
+@lru_cache(maxsize=64)
+def options_at(rungs: Ladder, centre: float, right: Right, offset: float) -> tuple[Contract, ...]:
+    """The options to look at around `centre`: those whose wing, `offset` points away, is listed too.
+
+    A window stands where it is for many looks; the last answers are kept, of each ladder apart.
+    """
     if centre <= 0.0:
-        return []
+        return ()
     nearby = rungs.nearest(centre, 2 * WINDOW_STRIKES)
     usable = [strike for strike in nearby if offset == 0.0 or rungs.has(strike + offset)]
     closest = sorted(usable, key=lambda strike: (abs(strike - centre), strike))[:WINDOW_STRIKES]
-    return [rungs.options[(strike, right)] for strike in sorted(closest)]
+    return tuple(rungs.options[(strike, right)] for strike in sorted(closest))
 
 
 def deltas(
     options: Sequence[Contract], quotes: Mapping[int, Quote], market: ForwardMarket
 ) -> list[DeltaStrike | None]:
-    """Delta and volatility of each option, None where it has no two-sided market or no volatility.
-
-    One vectorised call values all of them: ask for everything that is needed at an instant together.
-    """
-    found: list[DeltaStrike | None] = [None] * len(options)
-    quoted = [
-        (index, option.strike, option.right is Right.CALL, mid)
-        for index, option in enumerate(options)
-        if (quote := quotes.get(option.con_id)) is not None and (mid := quote.mid) is not None
-    ]
-    if not quoted:
-        return found
-    strikes = np.array([one[1] for one in quoted])
-    calls = np.array([one[2] for one in quoted])
-    t, discount = market.t_years, market.discount
-    mids = np.array([one[3] for one in quoted])
-    sigma = implied_volatility(mids, market.forward, strikes, t, discount, calls).sigma
-    delta = black76_delta_forward(market.forward, strikes, t, sigma, calls)
-    for (index, strike, _, _), d, vol in zip(quoted, delta.tolist(), sigma.tolist(), strict=True):
-        if isfinite(d) and isfinite(vol):
-            found[index] = DeltaStrike(strike, round_ratio(d), round_volatility(vol))
+    """Delta and volatility of each option, None where it has no two-sided market or no volatility."""
+    found: list[DeltaStrike | None] = []
+    for option in options:
+        quote = quotes.get(option.con_id)
+        mid = None if quote is None else quote.mid
+        valued = None
+        if mid is not None:
+            is_call = option.right is Right.CALL
+            valued = volatility_and_delta(
+                mid, market.forward, option.strike, market.t_years, market.discount, is_call
+            )
+        if valued is None:
+            found.append(None)
+        else:
+            found.append(DeltaStrike(option.strike, round_ratio(valued[1]), round_volatility(valued[0])))
     return found
 
 

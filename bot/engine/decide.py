@@ -199,7 +199,8 @@ def _watch_feeds(state: EngineState, time: datetime) -> EngineState:
         if feed in ages and (time - since).total_seconds() > ages[feed]:
             detail = f"no proof of a live {feed.value} feed"
             return replace(state, risk=state.risk.with_cause(Cause.DATA, detail))
-    return replace(state, risk=state.risk.without(Cause.DATA))
+    lifted = state.risk.without(Cause.DATA)
+    return state if lifted == state.risk else replace(state, risk=lifted)
 
 
 def take_snapshot(state: EngineState, time: datetime) -> MarketSnapshot:

@@ -80,12 +80,14 @@ def place(
         checks=verdict.checks,
         notes=proposal.notes,
     )
-    state = _reset_held(_reset_held(state, proposal.strategy), proposal.structure_id)
+    anew = (proposal.strategy, proposal.structure_id)
     state = replace(
         state,
         decisions=number,
         orders={**state.orders, order_ref: line},
         structures=structures,
+        last_held={**state.last_held, **dict.fromkeys(anew, "")},
+        held_since={**state.held_since, **dict.fromkeys(anew, 0)},
     )
     command = PlaceOrder(order_ref, identity, proposal.combo, verdict.quantity, proposal.limit)
     return Step(state, (decision,), (command,))
@@ -150,11 +152,3 @@ def was_refused(verdict: Verdict) -> bool:
 def _evaluations(state: EngineState, about: str) -> int:
     """Evaluations since something was last said about a strategy or a structure."""
     return state.held_since.get(about, 0)
-
-
-def _reset_held(state: EngineState, about: str) -> EngineState:
-    return replace(
-        state,
-        last_held={**state.last_held, about: ""},
-        held_since={**state.held_since, about: 0},
-    )

@@ -58,3 +58,17 @@ def test_an_array_rounds_exactly_like_its_elements(values: list[float]) -> None:
 def test_rounding_twice_is_rounding_once(value: float) -> None:
     for rounded in (round_price, round_ratio, round_volatility):
         assert rounded(rounded(value)) == rounded(value)
+
+
+near_ties = st.builds(
+    lambda whole, shift: math.nextafter((whole + 0.5) / 1e6, math.inf) if shift else (whole + 0.5) / 1e6,
+    st.integers(-(10**13), 10**13),
+    st.booleans(),
+)
+
+
+@given(st.floats() | near_ties | st.floats(-1e5, 1e5))
+def test_the_short_way_gives_what_decimal_rounding_gives(value: float) -> None:
+    for rounded, decimals in ((round_price, 6), (round_ratio, 9), (round_volatility, 8)):
+        expected = value if not math.isfinite(value) else round(value, decimals) + 0.0
+        assert np.array_equal(rounded(value), expected, equal_nan=True)
