@@ -35,6 +35,7 @@ class Holding:
     cost_usd: float = 0.0
     variation_basis: float = 0.0  # futures: sum over the open contracts of the price last settled, in points
     realised_today_usd: float = 0.0
+    day_basis_usd: float = 0.0  # worth at midnight plus what trades of the day have paid for it
 
     @property
     def average_cost_usd(self) -> float:
@@ -115,6 +116,9 @@ class Account:
         if not quantity:
             raise ValueError("a trade has a quantity")
         held = self.holdings.setdefault(contract.con_id, Holding(contract))
+        held.day_basis_usd = _usd(
+            held.day_basis_usd + quantity * price * contract.multiplier + commission_usd
+        )
         closing = -_clip(held.quantity, -quantity) if held.quantity * quantity < 0 else 0
         close_commission = _usd(commission_usd * closing / quantity)
         realised = None
@@ -142,6 +146,7 @@ class Account:
         """
         held = self.holdings[con_id]
         difference = _usd(quantity * (new_price - old_price) * held.contract.multiplier)
+        held.day_basis_usd = _usd(held.day_basis_usd + difference)
         if held.is_future and held.quantity:
             held.variation_basis = _usd(held.variation_basis + quantity * (new_price - old_price))
         else:
@@ -169,13 +174,14 @@ class Account:
         del self.holdings[con_id]
         return paid
 
-    def start_day(self, equity_usd: float) -> None:
-        """Midnight: daily figures begin again and closed positions disappear."""
+    def start_day(self, equity_usd: float, marks: Marks) -> None:
+        """Midnight: daily figures begin again at `marks` and closed positions disappear."""
         self.day_start_equity_usd = equity_usd
         self.realised_today_usd = 0.0
         self.holdings = {con_id: held for con_id, held in self.holdings.items() if held.quantity}
         for held in self.holdings.values():
             held.realised_today_usd = 0.0
+            held.day_basis_usd = held.value_usd(held.mark_or_cost(marks))
 
     def reset(self, cash_usd: float) -> None:
         """Begin again with nothing but cash."""
@@ -253,6 +259,7 @@ class Account:
                     "cost_usd": held.cost_usd,
                     "variation_basis": held.variation_basis,
                     "realised_today_usd": held.realised_today_usd,
+                    "day_basis_usd": held.day_basis_usd,
                 }
                 for _, held in sorted(self.holdings.items())
             ],
@@ -275,6 +282,7 @@ class Account:
                 float(row["cost_usd"]),
                 float(row["variation_basis"]),
                 float(row["realised_today_usd"]),
+                float(row.get("day_basis_usd", row["cost_usd"])),
             )
         return account
 
@@ -310,6 +318,7 @@ class Account:
             value,
             None if value is None else _usd(value - held.cost_usd),
             held.realised_today_usd,
+            None if value is None else _usd(value - held.day_basis_usd),
         )
 
 

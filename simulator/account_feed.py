@@ -12,7 +12,6 @@ from simulator import client_messages as ask
 from simulator import replies
 from simulator.model import PositionLine, Venue
 from simulator.peer import Peer
-from simulator.wire import UNSET_DOUBLE
 
 _VALUES_EVERY_S: Final = 180.0
 _PNL_EVERY_S: Final = 1.0
@@ -204,22 +203,18 @@ class AccountFeed:
         lines = {line.con_id: line for line in self._venue.positions()}
         for req_id, (con_id, told) in self._pnl_single.items():
             line = lines.get(con_id)
-            figures: Figures = (0.0, 0.0, 0.0, 0.0)
+            figures: Figures = (0.0, 0.0, 0.0, 0.0, 0.0)
             if line is not None:
                 figures = (
                     line.quantity,
+                    line.daily_pnl or 0.0,
                     line.unrealised_pnl or 0.0,
                     line.realised_pnl,
                     line.market_value or 0.0,
                 )
             if told != figures:
                 self._pnl_single[req_id] = (con_id, figures)
-                quantity, unrealised, realised, value = figures
-                # The venue keeps no daily result by position; the broker prints the largest double for
-                # "not known".
-                self._peer.write(
-                    replies.pnl_single(req_id, quantity, UNSET_DOUBLE, unrealised, realised, value)
-                )
+                self._peer.write(replies.pnl_single(req_id, *figures))
 
 
 def _due(now: datetime, last: datetime | None, interval_s: float) -> bool:

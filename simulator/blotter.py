@@ -2,8 +2,9 @@
 
 Order ids belong to a client and only ever grow; permIds and execIds belong to the account and come from
 counters that are part of the durable state, so that no identity is used twice and none depends on the wall
-clock. An execId has four segments: the trading day, the fill, the line of the fill (the combo's own, then its
-legs), and the version, which a correction raises.
+clock. An execId names the trading day, the fill, and last the version, which a correction raises: four
+segments for a single contract and for a combo's own line, five for the legs of a combo, whose number comes
+third.
 """
 
 from collections.abc import Mapping, Sequence
@@ -88,12 +89,13 @@ class Blotter:
         del self.working[order.perm_id]
         self.ended.append(order)
 
-    def fill_ids(self, now: datetime, lines: int) -> list[str]:
-        """execIds for the lines of one fill: they differ in the third segment only."""
+    def fill_ids(self, now: datetime, legs: int) -> list[str]:
+        """execIds of one fill: its own line, and for each of the `legs` of a combo another."""
         day = now.astimezone(NEW_YORK).date().toordinal()
         fill = self._next_fill
         self._next_fill += 1
-        return [f"{day:08x}.{fill:08x}.{line:02d}.01" for line in range(1, lines + 1)]
+        stem = f"{day:08x}.{fill:08x}"
+        return [f"{stem}.01.01", *(f"{stem}.{leg:02d}.01.01" for leg in range(2, legs + 2))]
 
     def execution(self, exec_id: str) -> Execution:
         """The execution of this id. Raises KeyError when there is none."""

@@ -59,6 +59,8 @@ class PaperBox:
             if not isinstance(venue.market, PathMarket):
                 raise FaultPlanError("only a market with a path of its own can be scripted")
             venue.market.follow(script.market)
+        if clock.is_held:
+            rights.entitlements.snapshot_s = 0.0  # while time stands a snapshot would have no end
         self.gateway = Gateway(venue, clock.now, rights.entitlements, settings=rights.settings)
         self.world = Disturbances(self.gateway)
         self.faults = FaultInjector(self.gateway, plan)

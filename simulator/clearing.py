@@ -55,7 +55,8 @@ class Clearing:
         if day > self.day:
             if self.interest is not None:
                 pass_nights(account, self.interest, self.day, day)
-            account.start_day(Appraisal(market, account).valuation().equity)
+            morning = Appraisal(market, account)
+            account.start_day(morning.valuation().equity, morning.mark)
             self.day = day
         self.next_due = self._next_due(now, market, account)
         something = varied or settled or before != (self.day, len(self.booked_at))

@@ -169,6 +169,8 @@ class Floor:
         if active and outlay is not None and reaches_limit(order.request, outlay):
             shown = self._displayed.units(legs, book) if self._rules.limit_to_displayed_size else UNLIMITED
             units = min(int(order.remaining), shown)
+            if order.request.tif == "FOK" and units < order.remaining:
+                units = 0
             resting = order.rests_on == _market_day(self._market.now)
             if units and self.next_fill_units is not None:
                 units, self.next_fill_units = min(units, self.next_fill_units), None
@@ -184,8 +186,8 @@ class Floor:
                 order.rests_on = _market_day(self._market.now)
             if order.state is OrderState.PENDING_CANCEL:
                 reports += self._cancelled(order, "")
-            elif order.request.tif == "IOC":
-                reports += self.cancel(order, "The remainder of an immediate-or-cancel order")
+            elif order.request.tif in _AT_ONCE:
+                reports += self.cancel(order, _AT_ONCE[order.request.tif])
             elif order.filled and order.request.order_type == "MKT" and order.request.exchange != "SMART":
                 reports += self.cancel(order, "The remainder of a partially filled market order")
         return reports
@@ -200,7 +202,7 @@ class Floor:
         )
         order.filled += units
         order.last_price = price
-        ids = self._blotter.fill_ids(self._market.now, len(legs) + bool(request.legs))
+        ids = self._blotter.fill_ids(self._market.now, len(request.legs))
         executions = []
         if request.legs:
             executions.append(
@@ -286,6 +288,11 @@ def order_error(request: OrderRequest, refused: Refusal) -> OrderError:
 
 
 _SIDE: Final = {"BUY": "BOT", "SELL": "SLD"}
+#: Times in force that end with the first look at the book, and why.
+_AT_ONCE: Final = {
+    "IOC": "The remainder of an immediate-or-cancel order",
+    "FOK": "A fill-or-kill order that could not be filled whole",
+}
 
 
 def _line(order: WorkingOrder, exec_id: str, con_id: int, kind: SecurityType, now: datetime) -> Execution:

@@ -102,6 +102,7 @@ class Gateway:
             self.edge.step(now)
         self._publish(options, others)
         for session in self.sessions.values():
+            session.quotes.end_snapshots()
             session.account.tick(market.now)
             session.history.publish()
         self.flush()

@@ -19,7 +19,7 @@ from simulator.model import Instrument, OrderRequest
 ORDERS_PER_SIDE: Final = 20
 
 ORDER_TYPES: Final = frozenset({"LMT", "MKT", "STP", "STP LMT"})
-TIMES_IN_FORCE: Final = frozenset({"", "DAY", "GTC", "IOC", "GTD"})
+TIMES_IN_FORCE: Final = frozenset({"", "DAY", "GTC", "IOC", "FOK", "GTD"})
 #: The one algorithm the paper exchange has: it looks after the time of the fill, not after its price.
 ADAPTIVE: Final = "Adaptive"
 _ADAPTIVE_PRIORITIES: Final = frozenset({"Urgent", "Normal", "Patient"})

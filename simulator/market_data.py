@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 
 from simulator import client_messages as ask
@@ -27,6 +28,8 @@ class Entitlements:
     #: Who may not see live data is shown delayed data on request.
     delayed_data: bool = False
     competing_session: bool = False
+    #: How long a snapshot takes until its end is told, in seconds of market time; 0: no time.
+    snapshot_s: float = 11.0
 
     def live(self, symbol: str) -> bool:
         """Whether live data of the symbol may be seen."""
@@ -44,6 +47,7 @@ class MarketDataDesk:
         self._fresh: list[QuoteLine] = []
         self._kind = _LIVE
         self._watched: dict[bool, tuple[int, ...]] | None = None
+        self._snapshots: dict[int, datetime] = {}  # request id -> when its end is due
         self._shown: dict[int, int] = {}  # lines that may freeze: request id -> kind of data told last
 
     def set_kind(self, request: ask.RequestMarketDataType) -> None:
@@ -78,8 +82,10 @@ class MarketDataDesk:
         self._peer.write(replies.tick_request_parameters(request.req_id, min_tick, "", 3))
         if request.snapshot or request.regulatory_snapshot:
             line.changes(self._ticks(line.con_ids, line.is_delayed), self._peer.outgoing)
-            self._peer.write(replies.snapshot_end(request.req_id))
             self._shown.pop(request.req_id, None)
+            lasts = timedelta(seconds=self._entitlements.snapshot_s)
+            self._snapshots[request.req_id] = self._market.now + lasts
+            self.end_snapshots()
             return
         self._lines[request.req_id] = line
         self._fresh.append(line)
@@ -88,6 +94,8 @@ class MarketDataDesk:
     def cancel(self, request: ask.CancelMarketData) -> None:
         """Close a line."""
         line = self._lines.pop(request.req_id, None)
+        if self._snapshots.pop(request.req_id, None) is not None:
+            return
         if line is None:
             self._peer.error(request.req_id, 300, f"Can't find EId with tickerId:{request.req_id}")
             return
@@ -101,6 +109,7 @@ class MarketDataDesk:
         self._lines.clear()
         self._fresh.clear()
         self._shown.clear()
+        self._snapshots.clear()
         self._watched = None
 
     def watched(self, options: bool) -> tuple[int, ...]:
@@ -150,6 +159,12 @@ class MarketDataDesk:
                 for line in lines:
                     line.changes(ticks, self._peer.outgoing)
 
+    def end_snapshots(self) -> None:
+        """Tell the end of snapshots that have lasted long enough."""
+        for req_id in [one for one, due in self._snapshots.items() if due <= self._market.now]:
+            del self._snapshots[req_id]
+            self._peer.write(replies.snapshot_end(req_id))
+
     def interrupt(self) -> None:
         """Tell every line that another session of the user took the data."""
         for req_id in self._lines:
@@ -175,7 +190,7 @@ class MarketDataDesk:
         return {tick.con_id: tick for tick in ticks}
 
     def _refusal(self, request: ask.RequestMarketData) -> tuple[int, str] | None:
-        if request.req_id in self._lines:
+        if request.req_id in self._lines or request.req_id in self._snapshots:
             return 102, "Duplicate ticker ID."
         if not request.snapshot and len(self._lines) >= self._entitlements.lines:
             return 101, "Max number of tickers has been reached."

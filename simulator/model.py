@@ -316,6 +316,7 @@ class PositionLine:
     market_value: float | None
     unrealised_pnl: float | None
     realised_pnl: float
+    daily_pnl: float | None = None  # since midnight in New York
 
 
 class Venue(Protocol):

@@ -86,12 +86,14 @@ def _stock_tick(con_id: int, line: Line, scale: float, moment: Moment, symbol: s
     i = moment.index
     last = round(float(line.values[i]) * scale, 2)
     size = _lot(con_id, moment.trading_epoch)
+    stress = stress_of(moment.vix)
+    half, depth = 0.01 * round(1.0 + 4.0 * stress), 1.0 - 0.8 * stress
     return Tick(
         con_id,
-        bid=round(last - 0.01, 2),
-        ask=round(last + 0.01, 2),
-        bid_size=4 + size % 30,
-        ask_size=4 + size // 32 % 30,
+        bid=round(last - half, 2),
+        ask=round(last + half, 2),
+        bid_size=1 + int((4 + size % 30) * depth),
+        ask_size=1 + int((4 + size // 32 % 30) * depth),
         last=last,
         open=round(float(line.values[0]) * scale, 2),
         high=round(float(line.highs[i]) * scale, 2),

@@ -20,6 +20,8 @@ from simulator.reference import find_one
 _EVERYTHING: Final = 20_000
 _SAME_REQUEST_S: Final = 15.0
 _WINDOW_S: Final = 600.0
+_BURST_S: Final = 2.0
+_BURST: Final = 6
 _REQUESTS_PER_WINDOW: Final = 60
 _PRICES: Final = {"TRADES", "MIDPOINT", "ADJUSTED_LAST"}
 _CALENDAR_DAYS: Final = {"W": 7, "M": 30, "Y": 365}
@@ -32,7 +34,7 @@ class HistoryDesk:
         self._connectivity = connectivity
         self._peer = peer
         self._market = market
-        self._asked: deque[tuple[datetime, object]] = deque()
+        self._asked: deque[tuple[datetime, tuple[object, ...]]] = deque()
         self._growing: dict[int, tuple[int, tuple[float | None, ...]]] = {}
 
     def answer(self, request: ask.RequestHistory) -> None:
@@ -124,6 +126,9 @@ class HistoryDesk:
         key = (request.query, request.end, request.duration, request.bar_size, request.what)
         recent = [at for at, asked in self._asked if asked == key]
         if recent and (now - recent[-1]).total_seconds() < _SAME_REQUEST_S:
+            return "Historical data request pacing violation"
+        lately = [one for at, one in self._asked if (now - at).total_seconds() < _BURST_S]
+        if sum((one[0], one[-1]) == (key[0], key[-1]) for one in lately) >= _BURST - 1:
             return "Historical data request pacing violation"
         if len(self._asked) >= _REQUESTS_PER_WINDOW:
             return "Historical data request pacing violation"

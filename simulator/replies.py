@@ -59,7 +59,6 @@ open_order_end = Reply((53, 1), "")
 executions_end = Reply((55, 1), "req_id")
 completed_orders_end = Reply((102,), "")
 order_bound = Reply((100,), "perm_id client_id order_id")
-order_bound = Reply((100,), "perm_id client_id order_id")
 _error = Reply((4, 2), "req_id code text")
 _error_with_reject = Reply((4, 2), "req_id code text advanced_reject")
 

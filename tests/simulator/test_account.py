@@ -61,8 +61,19 @@ def test_a_closed_position_is_shown_with_quantity_zero_until_midnight() -> None:
     account.trade(CONTRACTS[PUT_WING], -1, 3.0, 0.65)
     (line,) = account.positions(lambda con_id: 3.0)
     assert (line.quantity, line.average_cost, line.realised_pnl) == (0.0, 0.0, -1.3)
-    account.start_day(START)
+    account.start_day(START, lambda _: 14.0)
     assert account.positions(lambda con_id: 3.0) == []
+
+
+def test_the_result_of_the_day_counts_from_midnight_and_from_what_was_paid_since() -> None:
+    account = Account(ACCOUNT)
+    account.trade(CONTRACTS[PUT_WING], 2, 3.0, 1.3)
+    assert account.positions(lambda _: 3.5)[0].daily_pnl == 98.7
+    account.start_day(START, lambda _: 4.0)
+    account.trade(CONTRACTS[PUT_WING], 1, 4.2, 0.65)
+    assert account.positions(lambda _: 4.5)[0].daily_pnl == 129.35
+    account.trade(CONTRACTS[PUT_WING], -3, 4.5, 1.95)
+    assert account.positions(lambda _: 9.9)[0].daily_pnl == 127.4
 
 
 def test_a_future_moves_no_cash_but_its_commission_until_the_daily_settlement() -> None:

@@ -125,6 +125,20 @@ def test_the_same_bars_twice_within_fifteen_seconds_is_a_pacing_violation(
     assert codes(line.ask(*history(7))) == []
 
 
+def test_six_requests_for_one_contract_in_two_seconds_are_a_pacing_violation(
+    gateway: Gateway, clock: Clock
+) -> None:
+    line = Line(gateway)
+    for number in range(5):
+        assert codes(line.ask(*history(5 + number, span=f"{5 + number} D"))) == []
+    assert codes(line.ask(*history(20, span="20 D"))) == [("20", "162")]
+    vix = (13455763, "VIX", "IND", "", "0.0", "", "", "CBOE", "", "USD", "", "")
+    assert codes(line.ask(*history(21, vix))) == []
+    clock.pass_by(2.0)
+    gateway.step()
+    assert codes(line.ask(*history(22, span="20 D"))) == []
+
+
 def test_a_growing_bar_follows_the_market_until_it_is_cancelled(gateway: Gateway, clock: Clock) -> None:
     line = Line(gateway)
     line.ask(*history(5, grow=1))

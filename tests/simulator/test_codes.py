@@ -355,7 +355,7 @@ def test_the_adaptive_algorithm_is_taken_for_a_single_contract_and_told_back() -
         ("STP LMT", {"auxPrice": 1.0, "lmtPrice": 1000.0}),
     ],
 )
-@pytest.mark.parametrize("tif", ["DAY", "GTC", "IOC", "GTD"])
+@pytest.mark.parametrize("tif", ["DAY", "GTC", "IOC", "FOK", "GTD"])
 def test_each_order_type_trades_under_each_time_in_force(
     kind: str, fields: dict[str, float], tif: str
 ) -> None:

@@ -254,6 +254,9 @@ def test_daily_pnl_is_realised_plus_unrealised_and_equity_its_sum(
     assert daily == pytest.approx(unrealised + realised, abs=1e-3)
     equity = next(float(v) for k, v, c in exchange.account_values() if (k, c) == ("NetLiquidation", "USD"))
     assert equity == pytest.approx(1_000_000 + daily, abs=0.01)
+    by_position = [line.daily_pnl for line in exchange.positions()]
+    if None not in by_position:
+        assert sum(one or 0.0 for one in by_position) == pytest.approx(daily, abs=1e-3)
 
 
 @settings(max_examples=30)

@@ -96,6 +96,14 @@ def test_an_immediate_order_never_rests() -> None:
     assert not fills(exchange.match())
 
 
+def test_a_fill_or_kill_order_trades_whole_or_not_at_all() -> None:
+    _, exchange = venue(size=3)
+    reports = exchange.submit(single(PUT_WING, "BUY", 4, 15.0, tif="FOK"))
+    assert (fills(reports), states(reports)[-1]) == ([], "Cancelled")
+    (line,) = fills(exchange.submit(single(PUT_WING, "BUY", 3, 15.0, tif="FOK", order_id=2)))
+    assert (line.quantity, line.price) == (3.0, 14.1)
+
+
 def test_a_resting_order_still_rests_after_a_restart(tmp_path: Path) -> None:
     market = HandMarket()
     market.condor()

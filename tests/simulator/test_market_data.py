@@ -1,8 +1,11 @@
 """Market-data lines of raw clients over the real market."""
 
+from datetime import UTC, date, datetime
+
 import pytest
 
 from simulator.gateway import Gateway
+from simulator.instruments import stock
 from simulator.market_data import Entitlements
 from tests.simulator.fixture_venue import (
     NOBODY,
@@ -17,6 +20,7 @@ from tests.simulator.fixture_venue import (
     open_gateway,
     options,
 )
+from tests.simulator.set_days import flat, set_market
 
 
 def test_first_ticks_come_with_the_subscription_and_later_only_changes(
@@ -63,10 +67,34 @@ def test_a_cancelled_line_is_silent_and_an_unknown_one_is_300(gateway: Gateway, 
     assert line.fresh(before) == []
 
 
-def test_a_snapshot_ends_at_once_and_takes_no_line(gateway: Gateway) -> None:
+def test_a_snapshot_ends_after_eleven_seconds_and_takes_no_line(gateway: Gateway, clock: Clock) -> None:
+    gateway.entitlements.lines = 0
     line = Line(gateway)
-    assert line.ask(*market_data(4, snapshot=1))[-1] == ["57", "1", "4"]
+    assert {m[0] for m in line.ask(*market_data(4, snapshot=1))} == {"58", "81", "1"}
+    assert codes(line.ask(*market_data(4, snapshot=1))) == [("4", "102")]
+    before = len(line.sent)
+    clock.pass_by(10.9)
+    gateway.step()
+    assert line.fresh(before) == []
+    clock.pass_by(0.1)
+    gateway.step()
+    assert line.fresh(before) == [["57", "1", "4"]]
     assert codes(line.ask(2, 2, 4)) == [("4", "300")]
+
+
+def test_a_snapshot_that_is_cancelled_does_not_end(gateway: Gateway, clock: Clock) -> None:
+    line = Line(gateway)
+    line.ask(*market_data(4, snapshot=1))
+    assert line.ask(2, 2, 4) == []
+    before = len(line.sent)
+    clock.pass_by(20.0)
+    gateway.step()
+    assert line.fresh(before) == []
+
+
+def test_a_snapshot_may_take_no_time() -> None:
+    line = Line(open_gateway(entitlements=Entitlements(snapshot_s=0.0)))
+    assert line.ask(*market_data(4, snapshot=1))[-1] == ["57", "1", "4"]
 
 
 def test_duplicate_ids_and_too_many_lines_are_refused() -> None:
@@ -114,6 +142,19 @@ def test_the_quote_of_a_combo_is_the_net_of_its_legs(gateway: Gateway) -> None:
     assert bid == pytest.approx(sum(t.bid or 0.0 for t in bought) - sum(t.ask or 0.0 for t in sold))
     assert ask_price == pytest.approx(sum(t.ask or 0.0 for t in bought) - sum(t.bid or 0.0 for t in sold))
     assert bid < ask_price < 0.0
+
+
+@pytest.mark.parametrize(("vix", "spread", "size_max"), [(15.0, 0.02, 34), (50.0, 0.10, 8)])
+def test_a_stock_is_wider_and_thinner_under_stress(vix: float, spread: float, size_max: int) -> None:
+    monday = date(2024, 3, 11)
+    market = set_market(
+        datetime(2024, 3, 11, 15, tzinfo=UTC), date(2024, 3, 12), {monday: {"vix": flat(vix)}}
+    )
+    (tick,) = market.ticks([stock("SPY").con_id])
+    assert tick.bid is not None
+    assert tick.ask is not None
+    assert round(tick.ask - tick.bid, 2) == spread
+    assert 1 <= min(tick.bid_size, tick.ask_size) <= max(tick.bid_size, tick.ask_size) <= size_max
 
 
 def test_options_and_others_can_be_sent_apart(gateway: Gateway, clock: Clock) -> None:

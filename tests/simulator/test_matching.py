@@ -59,10 +59,10 @@ def test_all_lines_of_a_fill_share_perm_id_reference_and_stem_of_the_exec_id() -
     assert {line.perm_id for line in lines} == {last_order(reports).perm_id}
     assert {line.order_ref for line in lines} == {"D-17"}
     parts = [line.exec_id.split(".") for line in lines]
-    assert all([len(p) for p in part] == [8, 8, 2, 2] for part in parts)
+    assert [[len(p) for p in part] for part in parts] == [[8, 8, 2, 2], *[[8, 8, 2, 2, 2]] * 4]
     assert len({(part[0], part[1]) for part in parts}) == 1
     assert [part[2] for part in parts] == ["01", "02", "03", "04", "05"]
-    assert {part[3] for part in parts} == {"01"}
+    assert {part[-1] for part in parts} == {"01"}
     assert exchange.executions() == lines
 
 
