@@ -242,6 +242,7 @@ class RiskRules(Section):
     quick_ratio_min: Ratio
     daily_loss_max_fraction: Fraction
     drawdown_max_fraction: Fraction
+    nav_age_max_s: QuoteAge
     option_quote_age_max_s: QuoteAge
     index_quote_age_max_s: QuoteAge
     future_quote_age_max_s: QuoteAge
@@ -249,6 +250,8 @@ class RiskRules(Section):
     messages_per_second_max: Annotated[int, Field(ge=1, le=45)]  # the gateway cuts the line at 50
     round_trips_per_day_max: Count
     collar_ticks: Count
+    order_quantity_max: Count
+    market_data_lines_max: Count
 
     @model_validator(mode="after")
     def _one_order_fits(self) -> Self:

@@ -123,6 +123,16 @@ def condors_per_expiry(proposal: ProposedTrade, context: ReviewContext, limits: 
     )
 
 
+def open_condors(proposal: ProposedTrade, context: ReviewContext, limits: RiskLimits) -> Check:
+    """No more credit structures at once than allowed, working ones included (METHOD 4.1)."""
+    if not is_open(proposal) or not collects_premium(proposal.combo):
+        return Check("open_condors", None, "for condors", True)
+    candidates = [*context.stakes, *(order.stake for order in context.working if order.opening)]
+    names = {stake.structure_id for stake in candidates if collects_premium(stake.combo)}
+    count = len(names | {proposal.structure_id})
+    return Check("open_condors", count, limits.open_condors_max, count <= limits.open_condors_max)
+
+
 def daily_loss(proposal: ProposedTrade, context: ReviewContext, limits: RiskLimits) -> Check:
     """Nothing but hedges and closes once the session has lost its limit."""
     change = _change(context.nav_usd, context.nav_session_open_usd)

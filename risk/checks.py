@@ -67,10 +67,7 @@ def covered_shorts(proposal: ProposedTrade, quantity: int, context: ReviewContex
     An opening order must leave the whole book covered. A close may run while the broker's half-filled legs
     leave a short uncovered, as long as it adds none.
     """
-    held = net_contracts((stake.combo, stake.quantity) for stake in context.stakes)
-    for contract, count in context.loose:
-        held[contract] = held.get(contract, 0) + count
-    before = worst_option_counts(held, [order.stake for order in context.working])
+    before = worst_option_counts(dict(context.held), [order.stake for order in context.working])
     after = dict(before)
     for side, change in net_options(proposal.combo).items():
         after[side] = after.get(side, 0) + min(change * quantity, 0)

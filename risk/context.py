@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from market.contract import Combo, Contract
+from market.contract import Combo, Contract, net_contracts
 from market.quote import Quote
 from risk.exposure import Stake, only_pays_premium
 from risk.state import RiskState
@@ -62,7 +62,8 @@ class ReviewContext:
     """One instant of the account. `stakes` are whole units open, `loose` signed contracts outside of them.
 
     `committed_usd` is the worst loss of what was opened this session and has filled; working orders are
-    added here. `reserved_usd` is what a fired hedge may still spend this session. `feeds_alive` holds, for
+    added here. `reserved_usd` is what a fired hedge may still spend this session. `index_levels` are by the
+    symbol of the options on them. `feeds_alive` holds, for
     "option", "index" and "future", the last proof that the feed lives. `order_times` are the orders sent
     lately.
     """
@@ -79,6 +80,9 @@ class ReviewContext:
     nav_session_open_usd: float | None = None
     nav_peak_usd: float | None = None
     init_margin_usd: float | None = None
+    maint_margin_usd: float | None = None
+    cash_usd: float | None = None
+    index_levels: Mapping[str, float] = field(default_factory=dict)
     stakes: tuple[Stake, ...] = ()
     loose: tuple[tuple[Contract, int], ...] = ()
     working: tuple[LiveOrder, ...] = ()
@@ -87,6 +91,14 @@ class ReviewContext:
     reserved_usd: float = 0.0
     order_times: tuple[datetime, ...] = ()
     round_trips_today: int = 0
+
+    @property
+    def held(self) -> tuple[tuple[Contract, int], ...]:
+        """Signed contracts of the whole book, those of structures and the loose ones."""
+        held = net_contracts((stake.combo, stake.quantity) for stake in self.stakes)
+        for contract, count in self.loose:
+            held[contract] = held.get(contract, 0) + count
+        return tuple(held.items())
 
 
 def is_open(proposal: ProposedTrade) -> bool:

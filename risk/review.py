@@ -7,7 +7,7 @@ failed, so that a refusal always shows the whole picture. Nothing here can appro
 from collections.abc import Iterable
 from typing import TypeVar
 
-from risk import capital, checks
+from risk import balance, capital, checks
 from risk.context import ProposedTrade, ReviewContext, is_hedge, is_open
 from risk.exposure import group_of
 from risk.limits import RiskLimits
@@ -50,7 +50,10 @@ def review(proposal: ProposedTrade, context: ReviewContext, limits: RiskLimits) 
         capital.initiation(proposal, quantity, context, limits),
         capital.open_max_loss(proposal, judged, context, limits),
         capital.margin(proposal, judged, context, limits),
+        balance.beta_delta(proposal, judged, context, limits),
+        balance.liquidity(proposal, judged, context, limits),
         capital.condors_per_expiry(proposal, context, limits),
+        capital.open_condors(proposal, context, limits),
         capital.daily_loss(proposal, context, limits),
         capital.drawdown(proposal, context, limits),
     )

@@ -242,6 +242,9 @@ def review_context(state: EngineState, order_ref: str, time: datetime, reserved_
         nav_session_open_usd=state.session_nav_usd,
         nav_peak_usd=state.peak_nav_usd,
         init_margin_usd=account.init_margin_usd if account is not None else None,
+        maint_margin_usd=account.maint_margin_usd if account is not None else None,
+        cash_usd=account.cash_usd if account is not None else None,
+        index_levels=_index_levels(state),
         stakes=tuple(
             Stake(structure.combo, quantity, structure.entry_price, structure.structure_id)
             for structure, quantity in held
@@ -257,6 +260,14 @@ def review_context(state: EngineState, order_ref: str, time: datetime, reserved_
         ),
         round_trips_today=_round_trips(state),
     )
+
+
+def _index_levels(state: EngineState) -> dict[str, float]:
+    """The level under the options of each index we sell options on; none where it is not quoted."""
+    spx = next((c for c in state.contracts.values() if c.symbol == "SPX" and c.right is None), None)
+    quote = None if spx is None else state.quotes.get(spx.con_id)
+    level = None if quote is None else quote.last if quote.last is not None else quote.mid
+    return {} if level is None else {"SPX": level}
 
 
 def _is_live(line: OrderLine) -> bool:

@@ -44,7 +44,7 @@ def parameters(
         near_term=_section(NearTermRules, rules["l1"]),
         budget=_section(HedgeBudgetRules, rules["budget"]),
         condor=_section(CondorRules, rules["condor"]),
-        limits=_section(RiskLimits, rules["risk"]),
+        limits=_section(RiskLimits, {**rules["risk"], "open_condors_max": rules["condor"]["open_max_count"]}),
         windows={name: _section(ReleaseWindow, window) for name, window in rules["blackout"].items()},
         calendar={name: _days(years) for name, years in (calendar or {}).items()},
     )

@@ -18,14 +18,15 @@ from bot.opening import open_journal
 from simulator.virtual import VirtualLoop, run
 from strategies import iron_condor, vix_hedge
 from strategies.base import Evaluation, Structure
-from tests.bot.engine.desk import opened
-from tests.bot.engine.looking import quoted, wish
+from tests.bot.engine.desk import SPX, opened
+from tests.bot.engine.looking import INDEX, quoted, wish
 from tests.bot.scripted_account import ScriptedAccount, SilentFeeds, Told, nobody
 from tests.risk.book import condor
 
 START = datetime(2020, 2, 3, 15, 30, tzinfo=UTC)  # 10:30 in New York
 TEN_MINUTES = START + timedelta(minutes=10)
-ROWS = tuple((con_id, quote.bid, quote.ask, quote.last) for con_id, quote in quoted(condor()).items())
+QUOTES = {SPX.con_id: INDEX, **quoted(condor())}
+ROWS = tuple((con_id, quote.bid, quote.ask, quote.last) for con_id, quote in QUOTES.items())
 LEGS = tuple(leg.contract for leg in condor().legs)
 
 

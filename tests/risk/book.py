@@ -16,12 +16,14 @@ from risk.verdict import Check
 
 NOW = datetime(2020, 2, 3, 15, 0, tzinfo=UTC)
 EXPIRY = date(2020, 3, 20)
+LATER = date(2020, 3, 27)
 
 
 def limits(**changes: float) -> RiskLimits:
     """The shipped limits."""
     with (Path(__file__).parents[2] / "config" / "rules.toml").open("rb") as file:
-        return RiskLimits(**{**tomllib.load(file)["risk"], **changes})
+        rules = tomllib.load(file)
+    return RiskLimits(**{**rules["risk"], "open_condors_max": rules["condor"]["open_max_count"], **changes})
 
 
 def option(
@@ -48,6 +50,9 @@ def condor(
     puts = (option(strike, Right.PUT, expiry=expiry) for strike in (low, put))
     calls = (option(strike, Right.CALL, expiry=expiry) for strike in (call, high))
     return iron_condor(*puts, *calls)
+
+
+QUOTED = (condor(), condor(2950, 3000, 3600, 3650), condor(expiry=LATER))
 
 
 def vix_spread(long: float = 25, short: float = 35) -> Combo:
@@ -106,15 +111,18 @@ def live(trade: Trade, **changes: object) -> LiveOrder:
 
 
 def quoted(*combos: Combo, mid: float = 12.0, half: float = 0.1) -> dict[int, Quote]:
-    """Quotes in which the second leg of each combo carries its whole value, with half a spread of `half` in
-    all.
+    """Quotes in which a condor leans nowhere and the first leg of anything else carries its whole value.
+
+    Half the spread of the combo is `half`.
     """
     quotes = {}
     for combo in combos:
-        value = mid if combo.legs[0].contract.symbol == "SPX" else 2.0
-        carrier = 1 if len(combo.legs) == 4 else 0
-        for index, leg in enumerate(combo.legs):
-            centre = 1.0 + (value if index == carrier else 0.0)
+        spread = [3.0, 1.0, 1.0, 1.0]
+        if len(combo.legs) == 4:
+            spread = [2.5, 2.5 + mid * 7 / 12, 1.0 + mid * 5 / 12, 1.0]
+        elif combo.legs[0].contract.symbol == "SPX":
+            spread[0] = 1.0 + mid
+        for leg, centre in zip(combo.legs, spread, strict=False):
             side = half / len(combo.legs)
             quotes[leg.contract.con_id] = Quote(round(centre - side, 6), round(centre + side, 6), None, NOW)
     return quotes
@@ -128,13 +136,16 @@ def healthy(**changes: object) -> ReviewContext:
         allowed_account="DU1234567",
         state=RiskState(),
         order_ref="ref-1",
-        quotes=quoted(condor(), vix_spread()),
+        quotes=quoted(*QUOTED, vix_spread()),
         feeds_alive={"option": NOW, "index": NOW, "future": NOW},
         nav_usd=1_000_000.0,
         nav_time=NOW - timedelta(seconds=5),
         nav_session_open_usd=1_000_000.0,
         nav_peak_usd=1_010_000.0,
         init_margin_usd=10_000.0,
+        maint_margin_usd=10_000.0,
+        cash_usd=900_000.0,
+        index_levels={"SPX": 3300.0},
     )
     return replace(context, **changes)  # type: ignore[arg-type]  # a test's own choice of fields
 

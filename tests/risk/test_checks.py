@@ -114,7 +114,9 @@ def test_an_order_reference_is_used_once(known: str) -> None:
 )
 def test_quantities_lie_between_one_and_the_cap(quantity: int, passed: bool) -> None:
     verdict = review(
-        opening(quantity=quantity), healthy(nav_usd=1e9, nav_peak_usd=1e9, nav_session_open_usd=1e9), LIMITS
+        opening(quantity=quantity),
+        healthy(nav_usd=1e9, nav_peak_usd=1e9, nav_session_open_usd=1e9, cash_usd=1e9),
+        LIMITS,
     )
     assert ("order_quantity" not in verdict.refusals) is passed
     assert (verdict.ruling is Ruling.DENIED) is not passed

@@ -15,11 +15,13 @@ from strategies.vix_hedge import HedgeState, PendingFire
 from tests.bot.engine.desk import (
     NOW,
     SESSION,
+    SPX,
     ready,
 )
 from tests.risk.book import condor, vix_spread
 
 NEW_YORK_OPEN = datetime(2020, 2, 3, 14, 30, tzinfo=UTC)
+INDEX = Quote(None, None, 3300.0, NOW)
 ALIVE = dict.fromkeys(Feed, NOW)
 
 
@@ -70,7 +72,8 @@ FIRED = HedgeState(
 
 def looking(**changes: object) -> EngineState:
     """A ready engine with live feeds and quotes of a condor and a hedge."""
-    return ready(alive=ALIVE, quotes=quoted(condor(), vix_spread()), feeds_asked={Feed.INDEX: NOW}, **changes)
+    quotes = {**quoted(condor(), vix_spread()), SPX.con_id: INDEX}
+    return ready(alive=ALIVE, quotes=quotes, feeds_asked={Feed.INDEX: NOW}, **changes)
 
 
 def placed(done: Step) -> list[PlaceOrder]:

@@ -31,7 +31,7 @@ from tests.bot.engine.desk import (
     order_line,
     ready,
 )
-from tests.bot.engine.looking import looking
+from tests.bot.engine.looking import INDEX, looking
 from tests.risk.book import condor, vix_spread
 
 # ------------------------------------------------------------------ lines and listings
@@ -88,7 +88,7 @@ def test_what_is_held_or_ordered_is_always_streamed(recorded: Recorded, data: st
 
 def test_a_quote_that_is_no_longer_streamed_is_forgotten(strategies: dict[str, Evaluation]) -> None:
     done = decide.evaluate(replace(looking(), feeds_asked={Feed.INDEX: NOW, Feed.OPTION: NOW}), NOW)
-    assert done.state.quotes == {}
+    assert done.state.quotes == {SPX.con_id: INDEX}
     assert Feed.OPTION not in done.state.feeds_asked
     kept = replace(done.state, quotes={SPX.con_id: Quote(None, None, 3300.0, NOW)})
     assert decide.evaluate(kept, later(5)).state.quotes == kept.quotes
