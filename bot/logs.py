@@ -17,6 +17,7 @@ import structlog
 
 from bot.engine.decision import Decision
 from bot.events import Alert
+from strategies.base import Reading
 
 # Valid in JSON, but some terminal, editor or log collector takes them for a line end or obeys them.
 _TREACHEROUS = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
@@ -88,21 +89,7 @@ def decision_fields(decision: Decision) -> dict[str, Any]:
         "gates": [
             {"name": gate.name, "passed": gate.passed, "detail": gate.detail} for gate in decision.gates
         ],
-        "inputs": {
-            reading.name: _stated(
-                {
-                    "value": reading.value,
-                    "relation": reading.relation,
-                    "threshold": reading.threshold,
-                    "fired": reading.fired,
-                },
-                as_of=reading.as_of,
-                source=reading.source,
-                warm_up=reading.warm_up,
-                reason=reading.reason,
-            )
-            for reading in decision.readings
-        },
+        "inputs": _by_name((reading.name, _reading_fields(reading)) for reading in decision.readings),
     }
     return _stated(
         fields,
@@ -117,8 +104,37 @@ def decision_fields(decision: Decision) -> dict[str, Any]:
         quantity=decision.quantity,
         limit=decision.limit,
         evaluations=decision.evaluations if decision.evaluations > 1 else None,
-        notes=dict(decision.notes),
+        notes=_by_name(decision.notes),
     )
+
+
+def _reading_fields(reading: Reading) -> dict[str, Any]:
+    return _stated(
+        {
+            "value": reading.value,
+            "relation": reading.relation,
+            "threshold": reading.threshold,
+            "fired": reading.fired,
+        },
+        as_of=reading.as_of,
+        source=reading.source,
+        warm_up=reading.warm_up,
+        reason=reading.reason,
+    )
+
+
+def _by_name(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Pairs as one object: a name that comes again is numbered, so that a bound from above and one from below
+    on the same ratio both stand in the line.
+    """
+    named: dict[str, Any] = {}
+    for name, value in pairs:
+        key, number = name, 1
+        while key in named:
+            number += 1
+            key = f"{name}#{number}"
+        named[key] = value
+    return named
 
 
 def log_line(fields: Mapping[str, Any]) -> bytes:

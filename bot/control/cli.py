@@ -23,15 +23,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Trades SPX iron condors under a layered VIX hedge on a paper account, and explains every decision.",
 )
-app.command()(trade.demo)
-app.command()(trade.run)
-app.command()(trade.gateway)
-app.command()(review.verify)
-app.command()(review.replay)
-app.command()(review.logs)
-app.command()(review.why)
-app.command()(signals.whynot)
-app.command()(signals.signals)
+app.command(short_help="Trade simulated days, or real history, and show it.")(trade.demo)
+app.command(short_help="Trade on a paper account until stopped.")(trade.run)
+app.command(short_help="Serve a paper account in a box, on loopback only.")(trade.gateway)
+app.command(short_help="Prove that no record of a journal was changed or cut.")(review.verify)
+app.command(short_help="Decide everything again and compare byte for byte.")(review.replay)
+app.command(short_help="The decisions, one line each.")(review.logs)
+app.command(short_help="The truth table behind the last decision.")(review.why)
+app.command(short_help="What stood in the way of trading, most often first.")(signals.whynot)
+app.command(short_help="Readings of a folder of history, or their base rates.")(signals.signals)
 app.add_typer(history.app, name="history")
 app.add_typer(config.app, name="config")
 
@@ -55,7 +55,9 @@ def version(
 def main() -> None:
     """Run the verb that was typed; an expected failure ends with its own exit code."""
     try:
-        app(prog_name="alvh")
+        ended = app(prog_name="alvh", standalone_mode=False)
+    except typer.TyperException as error:
+        _misused(error)
     except AlvhError as error:
         _end(error)
     except ExceptionGroup as group:
@@ -64,6 +66,18 @@ def main() -> None:
         if expected is None or unexpected is not None:
             raise
         _end(max(_leaves(expected), key=lambda error: error.exit_code))
+    if isinstance(ended, int):
+        sys.exit(ended)
+
+
+def _misused(error: typer.TyperException) -> NoReturn:
+    """Wrong usage: the usage and what is wrong with it on standard error, the same object as any failure."""
+    from bot.control.output import emit
+
+    error.show()  # type: ignore[attr-defined]  # every error of usage has it; only the published base has not
+    if "--json" in sys.argv[1:]:
+        emit({"error": "UsageError", "text": error.format_message(), "exit_code": error.exit_code})
+    sys.exit(error.exit_code)
 
 
 def _end(error: AlvhError) -> NoReturn:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+DAYS = 4  # sessions a demo trades unless told
 SCENARIO = "random"  # how the simulated market goes unless told: sessions of every kind
 
 
@@ -16,7 +17,7 @@ class DemoOptions:
     """
 
     seed: int = 7
-    days: int = 4
+    days: int = DAYS
     history: Path | None = None
     first: date | None = None
     last: date | None = None

@@ -10,6 +10,7 @@ from bot.review.counterfactual import DecisionChange, Kind, decisions_under
 from bot.review.differences import FieldDifference
 from bot.review.replay import Replay
 from bot.review.text import plain
+from bot.verification import Fault, Verification
 from config.loader import load_rules
 
 FIELDS_SHOWN = 6
@@ -19,16 +20,7 @@ def show_replay(folder: Path, result: Replay, json: bool) -> None:
     """Print what was compared, and the first divergence if there is one."""
     found = result.divergence
     if json:
-        counts = {name: value for name, value in asdict(result).items() if name not in ("head", "divergence")}
-        emit(
-            {
-                "journal": str(folder),
-                "equal": found is None,
-                **counts,
-                "journal_sha256": result.head,
-                "divergence": asdict(found) if found is not None else None,
-            }
-        )
+        emit(_replay_json(folder, result, None))
         return
     if found is None:
         outputs = f"{result.decisions} decisions and {result.commands} commands"
@@ -48,6 +40,26 @@ def show_replay(folder: Path, result: Replay, json: bool) -> None:
         ("field", "recorded", "replayed"),
         [(field.path, _shown(field.recorded), _shown(field.replayed)) for field in found.fields],
     )
+
+
+def show_damage(folder: Path, chain: Verification, json: bool) -> None:
+    """Say why a journal whose chain does not hold is not replayed."""
+    fault = chain.fault
+    if json:
+        emit(_replay_json(folder, Replay(records=chain.records, head=chain.head), fault))
+    complain(f"{fault}: the journal was changed and is not replayed: restore it from a copy")
+
+
+def _replay_json(folder: Path, result: Replay, fault: Fault | None) -> dict[str, Any]:
+    counts = {name: value for name, value in asdict(result).items() if name not in ("head", "divergence")}
+    return {
+        "journal": str(folder),
+        "equal": fault is None and result.divergence is None,
+        **counts,
+        "journal_sha256": result.head,
+        "fault": None if fault is None else asdict(fault),
+        "divergence": None if result.divergence is None else asdict(result.divergence),
+    }
 
 
 def show_differences(folder: Path, rules_file: Path, limit: int, json: bool) -> None:

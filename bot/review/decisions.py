@@ -17,6 +17,8 @@ _NAMES: dict[str, frozenset[str]] = {
     "l2": frozenset({"l2", "mid_term"}),
     "l3": frozenset({"l3", "reserve"}),
 }
+_RISK = "risk"
+ASKED = "L1, L2, L3, condor or risk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ def names_of(asked: str) -> frozenset[str]:
         if asked == short or asked in names:
             return names | {short}
     return frozenset({asked})
+
+
+def is_known(asked: str) -> bool:
+    """Whether what a person typed may stand for anything that decides."""
+    return not names_of(asked).isdisjoint({_RISK, *(name for names in _NAMES.values() for name in names)})
 
 
 def short_name(strategy: str) -> str:

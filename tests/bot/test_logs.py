@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -70,6 +71,26 @@ def test_a_decision_is_one_line_with_the_keys_in_their_order() -> None:
     assert line["evaluations"] == 12
     assert line["notes"] == {"credit": 1.35}
     assert "order_ref" not in line
+
+
+def test_readings_and_notes_of_one_name_all_stand_in_the_line() -> None:
+    least, most = Reading("ratio", 0.2, 0.1, ">=", True), Reading("ratio", 0.2, 0.4, "<=", True)
+    log, stream = written()
+    log.decision(NOW, replace(HOLD, readings=(least, most, least), notes=(("credit", 1.0), ("credit", 2.0))))
+    (line,) = lines(stream)
+    assert [(name, shown["relation"]) for name, shown in line["inputs"].items()] == [
+        ("ratio", ">="), ("ratio#2", "<="), ("ratio#3", ">="),
+    ]  # fmt: skip
+    assert line["notes"] == {"credit": 1.0, "credit#2": 2.0}
+
+
+@given(st.lists(st.sampled_from(["a", "a#2", "b"]), max_size=6))
+def test_no_reading_is_lost_whatever_its_name(names: list[str]) -> None:
+    log, stream = written()
+    readings = tuple(Reading(name, float(n), None, "<", None) for n, name in enumerate(names))
+    log.decision(NOW, replace(HOLD, readings=readings))
+    (line,) = lines(stream)
+    assert [shown["value"] for shown in line["inputs"].values()] == [float(n) for n in range(len(names))]
 
 
 def test_equal_decisions_give_equal_bytes() -> None:

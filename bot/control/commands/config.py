@@ -9,7 +9,7 @@ app = typer.Typer(no_args_is_help=True, help="Settings and governed rules.")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
-@app.command()
+@app.command(short_help="Every setting in force, with its origin.")
 def show(
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (TOML).")] = None,
     json: Json = False,
@@ -43,7 +43,7 @@ def show(
     table(f"Rules of {settings.rules_file} ({rules.rules_hash()})", ("key", "value"), given)
 
 
-@app.command()
+@app.command(short_help="Say whether a settings or rules file can be used.")
 def check(
     file: Annotated[Path, typer.Argument(help="Settings or rules file (TOML).")], json: Json = False
 ) -> None:

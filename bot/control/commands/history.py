@@ -10,7 +10,7 @@ Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Fold
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
-@app.command("import")
+@app.command("import", short_help="Take a folder of daily series into a journal.")
 def import_(
     folder: Folder,
     journal: Annotated[Path | None, typer.Option("--journal", help="Journal to import into.")] = None,
@@ -22,7 +22,7 @@ def import_(
     _show(import_folder(folder, journal), json)
 
 
-@app.command()
+@app.command(short_help="Say what a folder of daily series holds, and its gaps.")
 def check(folder: Folder, json: Json = False) -> None:
     """Say what a folder of daily series holds and what is wrong with it; nothing is written."""
     from bot.control.history import check_folder

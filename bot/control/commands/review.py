@@ -47,10 +47,21 @@ def replay(
     limit: Annotated[int, typer.Option(min=0, help="Differences to list with --rules.")] = 40,
     json: Json = False,
 ) -> None:
-    """Decide everything again from the recorded events and compare byte for byte. Exits 1 on a difference."""
+    """Decide everything again from the recorded events and compare byte for byte. Exits 1 on a difference.
+
+    The chain is verified first: a journal that was changed is not replayed.
+    """
     from bot.control.output import Meter
+    from bot.journal import verify as verify_chain
 
     found = find_journal(folder or journal)
+    with Meter("verifying", _promised(found), quiet=json) as meter:
+        chain = verify_chain(found, meter)
+    if chain.fault is not None:
+        from bot.control.show_replay import show_damage
+
+        show_damage(found, chain, json)
+        raise typer.Exit(1)
     if rules is not None:
         from bot.control.show_replay import show_differences
 
@@ -76,10 +87,13 @@ def why(
 ) -> None:
     """Why it did or did not trade: every reading, gate and check behind the last decision."""
     from bot.control.show_why import show_why
+    from bot.review.decisions import ASKED, is_known
     from bot.review.text import read_moment
     from bot.review.why import explain
 
     found = find_journal(journal)
+    if strategy is not None and not is_known(strategy):
+        raise typer.BadParameter(f"it explains {ASKED}, not {strategy!r}")
     try:
         moment = read_moment(at) if at is not None else None
     except ValueError as error:
@@ -123,12 +137,15 @@ def logs(
 
 def _selection(folder: Path, since: str | None, strategy: str, decision: str) -> "Selection":
     from bot.engine.decision import Verb
+    from bot.review.decisions import ASKED, is_known
     from bot.review.logs import Selection, since_end
     from bot.review.text import read_moment, read_span
 
     verb = decision.strip().lower()
     if verb and verb not in list(Verb):
         raise typer.BadParameter(f"--decision takes one of {', '.join(Verb)}, not {decision!r}")
+    if strategy and not is_known(strategy):
+        raise typer.BadParameter(f"--strategy takes {ASKED}, not {strategy!r}")
     if since is None:
         return Selection(None, strategy, verb)
     length = read_span(since)

@@ -6,14 +6,16 @@ from typing import Annotated
 
 import typer
 
-from bot.control.options import DemoOptions
+from bot.control.options import DAYS, DemoOptions
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
 def demo(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated market.")] = 7,
-    days: Annotated[int, typer.Option(min=1, help="Simulated sessions to trade.")] = 4,
+    days: Annotated[
+        int | None, typer.Option(min=1, show_default=str(DAYS), help="Sessions to trade; not beside --to.")
+    ] = None,
     history: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="Trade real history from this folder.")
     ] = None,
@@ -26,9 +28,10 @@ def demo(
     """A paper account in a box: trade a simulated market, or real history, at many times real time."""
     if history is None and (first or last):
         raise typer.BadParameter("--from and --to choose sessions of --history")
-    options = DemoOptions(
-        seed, days, history, _day("--from", first), _day("--to", last), journal, json, interval
-    )
+    if days is not None and last:
+        raise typer.BadParameter("--days and --to both say where to end: give one of them")
+    start, end = _day("--from", first), _day("--to", last)
+    options = DemoOptions(seed, days or DAYS, history, start, end, journal, json, interval)
     if options.first and options.last and options.first > options.last:
         raise typer.BadParameter("--from lies after --to")
     from bot.control.demo import run_demo

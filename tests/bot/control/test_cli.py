@@ -115,7 +115,10 @@ def test_every_verb_helps(alvh: Shell, verb: str) -> None:
         ("demo", "--from", "2020-02-03"),
         ("demo", "--history", ".", "--from", "03.02.2020"),
         ("demo", "--history", ".", "--from", "2020-03-03", "--to", "2020-02-03"),
+        ("demo", "--history", ".", "--days", "3", "--to", "2020-02-03"),
         ("verify", "nowhere"),
+        ("why", "foo"),
+        ("logs", "--strategy", "foo"),
         ("why", "--at", "lunch"),
         ("why", "L2"),
         ("logs", "--since", "lunch"),
@@ -129,6 +132,10 @@ def test_wrong_usage_ends_with_2_and_leaves_standard_output_empty(
     ended = alvh(*arguments)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err
+    told = alvh(*arguments, "--json")
+    assert told.code == 2
+    assert (told.json["error"], told.json["exit_code"]) == ("UsageError", 2)
+    assert told.json["text"] in told.err
 
 
 def test_verify_tells_records_and_head(alvh: Shell, journal: Path) -> None:
@@ -163,6 +170,21 @@ def test_replay_of_a_recorded_session_is_equal(alvh: Shell, journal: Path) -> No
     found = alvh("replay", journal, "--json")
     assert (found.code, found.json["equal"], found.json["starts"]) == (0, True, 2)
     assert alvh("replay", journal).out.startswith("equal: ")
+
+
+def test_replay_verifies_first_and_names_what_was_changed(alvh: Shell, journal: Path) -> None:
+    """The stop's own record decides nothing: only the chain tells that it was edited."""
+    segment = journal / "0001-2020-02-27.jsonl"
+    *lines, last = segment.read_bytes().splitlines(keepends=True)
+    segment.write_bytes(b"".join(lines) + last.replace(b'"count":', b'"count":1', 1))
+    place = f"{segment.name}:{len(lines) + 1}"
+    ended = alvh("replay", journal)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(f"alvh: {place}: ")
+    found = alvh("replay", journal, "--json")
+    assert (found.code, found.json["equal"], found.json["divergence"]) == (1, False, None)
+    assert (found.json["fault"]["segment"], found.json["fault"]["line"]) == (segment.name, len(lines) + 1)
+    assert alvh("replay", journal, "--rules", "anything.toml").code == 1
 
 
 def test_replay_shows_the_first_divergence_field_by_field(
