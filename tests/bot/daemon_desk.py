@@ -1,7 +1,7 @@
 """One journal, one scripted account, and the daemons that are started on them, in virtual time."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from bot.opening import open_journal
 from simulator.virtual import VirtualLoop, run
 from strategies import iron_condor, vix_hedge
 from strategies.base import Evaluation, Structure
-from tests.bot.engine.desk import SPX, opened
+from tests.bot.engine.desk import ACCOUNT, SPX, opened
 from tests.bot.engine.looking import INDEX, quoted, wish
 from tests.bot.scripted_account import ScriptedAccount, SilentFeeds, Told, nobody
 from tests.risk.book import condor
@@ -53,13 +53,16 @@ class Desk:
     told: Told = field(default_factory=Told)
     feeds: SilentFeeds = field(default_factory=SilentFeeds)
     account: ScriptedAccount | None = None
+    allowed: str = ACCOUNT
+    rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # in place of shipped values
 
     def broker(self) -> ScriptedAccount:
         """The account, in its first state."""
         if self.account is None:
             loop = asyncio.get_running_loop()
             assert isinstance(loop, VirtualLoop)
-            self.account = ScriptedAccount(VirtualClock(loop, self.start), self.folder, ROWS)
+            clock = VirtualClock(loop, self.start)
+            self.account = ScriptedAccount(clock, self.folder, ROWS, self.allowed)
         return self.account
 
     def daemon(self, **options: Any) -> tuple[Daemon, Journal]:
@@ -67,8 +70,13 @@ class Desk:
         journal = open_journal(self.folder)
         broker = self.broker()
         number = journal.state.opened.start + 1 if journal.state.opened is not None else 1
+        record = opened(number, self.allowed)
+        rules = {
+            name: {**section, **self.rules[name]} if name in self.rules else section
+            for name, section in record.rules.items()
+        }
         built = Daemon(
-            replace(opened(number), evaluation_interval_s=self.interval_s),
+            replace(record, evaluation_interval_s=self.interval_s, rules=rules),
             journal,
             broker,
             broker.clock,

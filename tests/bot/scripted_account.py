@@ -63,6 +63,7 @@ class ScriptedAccount:
     lines: list[tuple[int, ...]] = field(default_factory=list)
     remembered: list[Contract] = field(default_factory=list)
     durable_first: list[bool] = field(default_factory=list)
+    alive: tuple[Feed, ...] = tuple(Feed)
     silent: bool = False
     is_connected: bool = False
     epoch: int = 0
@@ -117,8 +118,8 @@ class ScriptedAccount:
         self.remembered = list(contracts)
 
     def take_quotes(self) -> QuotesTaken | None:
-        """The same quotes each time, all feeds alive, or nothing at all."""
-        return None if self.silent or not self.is_connected else QuotesTaken(self.quotes, tuple(Feed))
+        """The same quotes each time, the feeds that are alive, or nothing at all."""
+        return None if self.silent or not self.is_connected else QuotesTaken(self.quotes, self.alive)
 
     def account_now(self) -> AccountTaken | None:
         """The account's figures."""
