@@ -10,7 +10,7 @@ LOCKED := $(call LOCKED_IN,$(VENV))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check compat full bench lock clean
+.PHONY: help .venv demo test check compat faults soak full bench lock clean
 
 help:  ## list the tasks
 	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,7 @@ check: $(VENV)/.dev  ## what the project's checks run: style, types, imports, te
 	  test -n "$$tests" || { echo "README.md names no test command" >&2; exit 1; }; \
 	  echo "$$tests"; $(MAKE) --no-print-directory $${tests#make }
 	@$(MAKE) --no-print-directory compat
+	@$(MAKE) --no-print-directory faults
 
 # The first ignores one warning: importing the predecessor asks for an event loop where none runs.
 compat: $(VENV)/.runtime $(VENV)-insync/.ready $(VENV)-ibapi/.ready  ## the daemon on ib_insync, and the official client
@@ -64,9 +65,18 @@ compat: $(VENV)/.runtime $(VENV)-insync/.ready $(VENV)-ibapi/.ready  ## the daem
 	  tests/bot/broker tests/compat/test_predecessor.py
 	$(VENV)-ibapi/bin/python -m pytest -q tests/compat/test_official_client.py
 
+SEEDS ?= 300
+faults: $(VENV)/.dev  ## the whole daemon under seeded faults in virtual time (SEEDS=300)
+	$(BIN)/python -m tests.scenarios.faults --seeds $(SEEDS)
+
+# 252 sessions a year.
+soak: $(VENV)/.dev  ## ten simulated years of sessions under faults
+	$(BIN)/python -m tests.scenarios.faults --seeds 2520 --first 1000000
+
 full: check  ## check, every crash point and more kills, a longer run that must give the same bytes and replay, the benchmarks, the image
 	@ALVH_KILL_TURNS=5 ALVH_CRASH_STRIDE=1 $(BIN)/python -m pytest -n 2 -q tests/scenarios
 	.ci/same_bytes
+	@$(MAKE) --no-print-directory faults SEEDS=1000
 	@$(MAKE) --no-print-directory bench
 	.ci/image
 

@@ -79,8 +79,10 @@ class FaultInjector:
 
     def outgoing(self, client: Hashable, messages: Sequence[str]) -> list[str]:
         """What of `messages` really leaves for a client now, in order, with what was held back before."""
-        held = self._held.setdefault(client, _Held())
         now = self._gateway.clock()
+        if client not in self._held and not any(one.at <= now for one in self._messages):
+            return list(messages)
+        held = self._held.setdefault(client, _Held())
         sent = [text for due, text in held.delayed if due <= now]
         held.delayed = [one for one in held.delayed if one[0] > now]
         for text in messages:

@@ -1,6 +1,7 @@
 """Answers about what exists: contract details, option chains, market rules, symbols."""
 
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from market.contract import Right, SecurityType
 from market.sessions import FIRST_DAY, LAST_DAY, Product, Segment, segments
@@ -108,7 +109,11 @@ def answer_matching_symbols(peer: Peer, market: Market, request: ask.RequestMatc
 
 def trading_hours(instrument: Instrument, today: date) -> replies.Hours:
     """A week of hours from `today` in the broker's notation, New York time."""
-    product = _product(instrument)
+    return _hours(_product(instrument), today)
+
+
+@lru_cache(maxsize=64)
+def _hours(product: Product, today: date) -> replies.Hours:
     trading: list[str] = []
     liquid: list[str] = []
     for offset in range(_DAYS_OF_HOURS):

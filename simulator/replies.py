@@ -8,6 +8,7 @@ nouns. All return text with its length prefix, ready to be joined with others in
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from market.contract import SecurityType
@@ -30,9 +31,14 @@ class Reply:
 
     def __call__(self, *values: Value) -> str:
         """The message. Raises ValueError when the number of values is not the number of fields."""
-        if len(values) != len(self.fields.split()):
+        if len(values) != _count(self.fields):
             raise ValueError(f"message {self.head[0]} has the fields {self.fields}, not {len(values)} values")
         return message(*self.head, *values)
+
+
+@cache
+def _count(fields: str) -> int:
+    return len(fields.split())
 
 
 managed_accounts = Reply((15, 1), "accounts")
@@ -45,7 +51,8 @@ market_data_type = Reply((58, 1), "req_id kind")
 snapshot_end = Reply((57, 1), "req_id")
 history_update = Reply((90,), "req_id count date open close high low average volume")
 head_timestamp = Reply((88,), "req_id text")
-account_value = Reply((6, 2), "key value currency account")
+# An account has a hundred figures, most of which stand still: each is encoded once.
+account_value = lru_cache(maxsize=1024)(Reply((6, 2), "key value currency account"))
 account_time = Reply((8, 1), "hh_mm")
 account_download_end = Reply((54, 1), "account")
 account_summary = Reply((63, 1), "req_id account tag value currency")

@@ -295,13 +295,14 @@ def run(
     main: Coroutine[Any, Any, Result],
     start: datetime,
     on_advance: Callable[[datetime], None] | None = None,
+    loop_type: type[VirtualLoop] = VirtualLoop,
 ) -> Result:
     """Run `main` to its end in virtual time that begins at `start` (aware), and return its result.
 
     An exception in a callback, which asyncio would only log, ends the run and is raised. Raises StalledError
     when nothing can happen any more. Tasks that are left over are cancelled.
     """
-    loop = VirtualLoop(start, on_advance)
+    loop = loop_type(start, on_advance)
     failures: list[BaseException] = []
 
     def on_failure(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
