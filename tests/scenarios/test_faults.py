@@ -28,7 +28,7 @@ def digests(first: int, count: int, hash_seed: str) -> list[str]:
 
 def test_sessions_under_faults_hold_every_invariant() -> None:
     be_quiet()
-    struck = set()
+    struck: set[str] = set()
     for plan in (*map(plan_of, SEEDS), *kept_plans()):
         outcome = live(plan)
         assert not outcome.violations, f"{outcome.command}: {outcome.violations[0]}"
