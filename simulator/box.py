@@ -11,10 +11,10 @@ from typing import Any, Final
 from simulator.api_settings import ApiSettings
 from simulator.clock import MarketClock
 from simulator.disturbances import Disturbances
+from simulator.entitlements import Entitlements
 from simulator.fault_injection import FaultInjector
 from simulator.faults import Fault, FaultPlan, FaultPlanError, fault_of, read_plan
 from simulator.gateway import Gateway
-from simulator.market_data import Entitlements
 from simulator.model import Venue
 from simulator.path_market import PathMarket
 from simulator.script import read_script

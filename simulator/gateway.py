@@ -11,7 +11,7 @@ from typing import Final
 
 from simulator.api_settings import ApiSettings
 from simulator.connectivity import Connectivity
-from simulator.market_data import Entitlements
+from simulator.entitlements import Entitlements
 from simulator.model import (
     AccountChanged,
     Executed,
@@ -102,6 +102,8 @@ class Gateway:
             self.edge.step(now)
         self._publish(options, others)
         for session in self.sessions.values():
+            if self.connectivity.quotes_pass:
+                session.streams.publish()
             session.quotes.end_snapshots()
             session.account.tick(market.now)
             session.history.publish()

@@ -1,12 +1,12 @@
 """One client's market-data lines: what it may see, what it asked for, and the ticks it gets."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from simulator import client_messages as ask
 from simulator import replies
+from simulator.entitlements import Entitlements
 from simulator.model import Instrument, Market, Tick
 from simulator.peer import Peer
 from simulator.reference import find_all
@@ -15,25 +15,6 @@ from simulator.ticks import QuoteLine
 _LIVE, _FROZEN, _DELAYED, _DELAYED_FROZEN = 1, 2, 3, 4
 #: How far delayed quotes lie behind, in seconds.
 DELAY_S: Final = 900.0
-
-
-@dataclass(slots=True)
-class Entitlements:
-    """What the account may see. Faults and tests change it while the gateway runs."""
-
-    lines: int = 100
-    symbols_not_subscribed: set[str] = field(default_factory=set)
-    #: Subscribed on the broker's screen, but not over the API.
-    symbols_without_api: set[str] = field(default_factory=set)
-    #: Who may not see live data is shown delayed data on request.
-    delayed_data: bool = False
-    competing_session: bool = False
-    #: How long a snapshot takes until its end is told, in seconds of market time; 0: no time.
-    snapshot_s: float = 11.0
-
-    def live(self, symbol: str) -> bool:
-        """Whether live data of the symbol may be seen."""
-        return symbol not in self.symbols_not_subscribed and symbol not in self.symbols_without_api
 
 
 class MarketDataDesk:

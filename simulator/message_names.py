@@ -14,6 +14,7 @@ OUTGOING: Final[Mapping[int, str]] = {
     64: "accountSummaryEnd", 73: "accountUpdateMulti", 74: "accountUpdateMultiEnd",
     75: "securityDefinitionOptionParameter", 76: "securityDefinitionOptionParameterEnd",
     79: "symbolSamples", 81: "tickReqParams", 88: "headTimestamp", 90: "historicalDataUpdate",
+    50: "realtimeBar", 99: "tickByTick", 106: "historicalSchedule",
     93: "marketRule", 94: "pnl", 95: "pnlSingle", 100: "orderBound", 101: "completedOrder",
     102: "completedOrdersEnd",
 }  # fmt: skip

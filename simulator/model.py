@@ -125,8 +125,11 @@ class Market(Protocol):
     def next_settlement(self) -> datetime | None:
         """The next instant after now at which some listed contract settles."""
 
-    def bars(self, con_id: int, end: datetime, sessions: int) -> Sequence[Bar]:
-        """Up to `sessions` completed daily bars ending at or before `end`."""
+    def bars(self, con_id: int, end: datetime, sessions: int, seconds: int = 0) -> Sequence[Bar]:
+        """Bars of the last `sessions` sessions up to `end` and now: completed daily ones, or of `seconds`.
+
+        None for options and breadth, and where a bar would be finer than the market's steps.
+        """
 
     def daily_rows(self, series: str) -> Sequence[tuple[date, Mapping[str, float]]]:
         """Rows of a slow series that are published by market time now, for the HTTP stand-ins."""

@@ -34,6 +34,7 @@ from simulator.paths import SessionPath, session_path
 from simulator.quotes import Layout, layout_of, quote
 from simulator.releases import FINAL_BREADTH, public_rows
 from simulator.script import MarketScript
+from simulator.session_bars import bars_within, daily_bar, daily_closes
 from simulator.surface import BOX_SPREAD
 from simulator.vix_products import VIX_PRODUCTS, VixProducts
 
@@ -157,14 +158,14 @@ class PathMarket:
             self._next_settlement = min(instants, default=None)
         return self._next_settlement
 
-    def bars(self, con_id: int, end: datetime, sessions: int) -> Sequence[Bar]:
-        """Up to `sessions` completed daily bars ending at or before `end` and now; none for options and
-        breadth.
-        """
+    def bars(self, con_id: int, end: datetime, sessions: int, seconds: int = 0) -> Sequence[Bar]:
+        """Bars of the last `sessions` sessions up to `end` and now: completed daily ones, or of `seconds`."""
         contract = contract_of(con_id)
         limit = min(end.astimezone(UTC), self._now)
         if contract is None or contract.right is not None or sessions <= 0:
             return []
+        if seconds:
+            return self._bars_within(contract, limit, seconds, sessions)
         found: list[Bar] = []
         for day in reversed(self._days(limit.astimezone(MARKET_TZ).date())):
             opening, close = regular_hours(day.session)
@@ -250,19 +251,32 @@ class PathMarket:
         self._etps = self._products.lines(before, self._path)
         self._vvix = _last(before, "vvix", day, 90.0)
         self._rate = _last(before, "fed_funds_pct", None, 2.0) / 100.0 + BOX_SPREAD
-        self._closes = {**_closes(self._previous), **self._products.closes(before)}
+        self._closes = {**daily_closes(self._previous), **self._products.closes(before)}
         # A source that has ended has nothing to roll to; one that skips a session still goes on.
         more = self._days(today + _LONGEST_GAP)[-1].session > today
         self._rolls_at = regular_hours(next_session(today))[0].timestamp() if more else inf
         self._breadth_final = datetime.combine(day.session, FINAL_BREADTH, MARKET_TZ).timestamp()
         self._next_settlement = None
 
+    def _bars_within(self, contract: Contract, until: datetime, seconds: int, sessions: int) -> Sequence[Bar]:
+        found: list[Bar] = []
+        for day in self._days(until.astimezone(MARKET_TZ).date())[1:][-sessions:]:
+            path, notes = self._path, self._etps
+            if day.session != self._day.session:
+                drawn = self._source.days(day.session)
+                path = self._laid_out(drawn)[1]
+                if self._script is not None and day.session in self._scripted:
+                    path = self._script.path(path)
+                notes = self._products.lines(drawn[:-1], path)
+            found += bars_within(contract, path, notes, seconds, until.timestamp())
+        return found
+
     def _bar(self, contract: Contract, day: SessionDay) -> Ohlc | None:
         """The session's bar. Where the source has a close only, it stands for all four prices."""
         if contract.symbol in VIX_PRODUCTS:
             close = self._products.closes(self._days(day.session)).get(contract.symbol)
             return None if close is None else Ohlc(close, close, close, close)
-        return _bar(contract, day)
+        return daily_bar(contract, day)
 
     def _laid_out(self, drawn: Sequence[SessionDay]) -> tuple[SessionDay, SessionPath]:
         """The last of `drawn` with every contract that is still alive, and its path."""
@@ -344,36 +358,3 @@ def _last(before: Sequence[SessionDay], name: str, today: SessionDay | None, def
         if value is not None:
             return float(value)
     return default
-
-
-def _closes(day: SessionDay) -> dict[str, float]:
-    yields = day.treasury_10y_pct
-    values = {
-        "SPX": day.spx.close,
-        "SPY": round(day.spx.close / 10.0, 2),
-        "XSP": round(day.spx.close / 10.0, 2),
-        "VIX": day.vix.close,
-        "VVIX": day.vvix,
-        "VIX9D": day.vix9d,
-        "VIX3M": day.vix3m,
-        "TNX": None if yields is None else round(10.0 * yields, 2),
-        "VNQ": None if day.vnq is None else day.vnq.close,
-    }
-    return {symbol: value for symbol, value in values.items() if value is not None}
-
-
-def _bar(contract: Contract, day: SessionDay) -> Ohlc | None:
-    if contract.expiry is not None:
-        value = day.vx.get(contract.expiry)
-    elif contract.symbol == "SPX":
-        return day.spx
-    elif contract.symbol == "VIX":
-        return day.vix
-    elif contract.symbol == "VNQ":
-        return day.vnq
-    elif contract.symbol in {"SPY", "XSP"}:
-        bar = day.spx
-        return Ohlc(*(round(price / 10.0, 2) for price in (bar.open, bar.high, bar.low, bar.close)))
-    else:
-        value = _closes(day).get(contract.symbol)
-    return None if value is None else Ohlc(value, value, value, value)

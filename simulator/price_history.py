@@ -1,7 +1,8 @@
-"""One client's historical requests: daily bars, their updates, and where history begins.
+"""One client's historical requests: bars, their updates, the sessions themselves, and where history begins.
 
-The venue keeps daily bars of indices, stocks and futures. It answers nothing else with invented numbers:
-intraday bars, options and combos get the broker's error 162, and so do requests that break its pacing rules.
+The venue keeps daily bars of indices, stocks and futures, and shorter ones of the last weeks. It answers
+nothing else with invented numbers: options and combos get the broker's error 162, and so do requests that
+break its pacing rules.
 """
 
 from collections import deque
@@ -13,9 +14,9 @@ from market.contract import SecurityType
 from simulator import client_messages as ask
 from simulator import replies
 from simulator.connectivity import Connectivity
-from simulator.model import Bar, Market
+from simulator.model import Bar, Instrument, Market
 from simulator.peer import Peer
-from simulator.reference import find_one
+from simulator.reference import find_one, regular_spans
 
 _EVERYTHING: Final = 20_000
 _SAME_REQUEST_S: Final = 15.0
@@ -23,7 +24,20 @@ _WINDOW_S: Final = 600.0
 _BURST_S: Final = 2.0
 _BURST: Final = 6
 _REQUESTS_PER_WINDOW: Final = 60
+_SCHEDULE: Final = "SCHEDULE"
 _PRICES: Final = {"TRADES", "MIDPOINT", "ADJUSTED_LAST"}
+#: Bar size as clients write it -> seconds; 0 is a whole session.
+_BAR_SECONDS: Final = {
+    **{f"{n} secs": n for n in (1, 5, 10, 15, 30)},
+    "1 min": 60,
+    **{f"{n} mins": 60 * n for n in (2, 3, 5, 10, 15, 20, 30)},
+    "1 hour": 3600,
+    **{f"{n} hours": 3600 * n for n in (2, 3, 4, 8)},
+    "1 day": 0,
+    "1D": 0,
+}
+#: Sessions of which bars within the session are kept.
+_SESSIONS_WITHIN: Final = 30
 _CALENDAR_DAYS: Final = {"W": 7, "M": 30, "Y": 365}
 
 
@@ -35,7 +49,7 @@ class HistoryDesk:
         self._peer = peer
         self._market = market
         self._asked: deque[tuple[datetime, tuple[object, ...]]] = deque()
-        self._growing: dict[int, tuple[int, tuple[float | None, ...]]] = {}
+        self._growing: dict[int, tuple[int, int, int, tuple[object, ...]]] = {}
 
     def answer(self, request: ask.RequestHistory) -> None:
         """Bars that end at the requested time, then updates of today's bar if wanted."""
@@ -56,17 +70,24 @@ class HistoryDesk:
             field = f"end {request.end!r}" if end is None else f"duration {request.duration!r}"
             self._peer.error(request.req_id, 321, f"Error validating request.-'bI' : cause - Invalid {field}")
             return
-        sessions, days = span
-        con_id = instrument.contract.con_id
-        bars = self._market.bars(con_id, end, sessions)
-        if days:
-            bars = [bar for bar in bars if bar.time > end - timedelta(days)]
+        sessions, window = span
+        if request.what == _SCHEDULE:
+            self._tell_schedule(request.req_id, instrument, end, sessions, window)
+            return
+        con_id, seconds = instrument.contract.con_id, _BAR_SECONDS[request.bar_size]
+        if seconds and (window or timedelta(sessions)) > timedelta(_SESSIONS_WITHIN):
+            self._unanswered(request.req_id, "Time length exceed max.")
+            return
+        bars = self._market.bars(con_id, end, sessions, seconds)
+        if window:
+            bars = [bar for bar in bars if bar.time > end - window]
         if not bars:
             self._unanswered(request.req_id, "HMDS query returned no data")
             return
-        self._peer.write(replies.history(request.req_id, bars[0].time, end, bars))
+        style = request.date_format if seconds else replies.DAILY
+        self._peer.write(replies.history(request.req_id, bars[0].time, end, bars, style))
         if request.keep_up_to_date:
-            self._growing[request.req_id] = (con_id, ())
+            self._growing[request.req_id] = (con_id, seconds, style, ())
 
     def cancel(self, request: ask.CancelHistory) -> None:
         """Stop the updates of a request; error 366 when there are none."""
@@ -89,20 +110,41 @@ class HistoryDesk:
         """Queue updates of the bars that grow."""
         if not self._growing:
             return
-        day = f"{self._market.now.astimezone(replies.NEW_YORK):%Y%m%d}"
-        wanted = list(dict.fromkeys(con_id for con_id, _ in self._growing.values()))
-        ticks = {tick.con_id: tick for tick in self._market.ticks(wanted)}
-        for req_id, (con_id, told) in self._growing.items():
-            tick = ticks.get(con_id)
-            if tick is None or tick.last is None or not self._market.is_open(con_id):
+        for req_id, (con_id, seconds, style, told) in self._growing.items():
+            bar = self._newest(con_id, seconds)
+            if bar is None or not self._market.is_open(con_id):
                 continue
-            opened = tick.last if tick.open is None else tick.open
-            high = tick.last if tick.high is None else tick.high
-            low = tick.last if tick.low is None else tick.low
-            figures = (opened, tick.last, high, low)
+            date = replies.bar_date(bar, style)
+            figures = (date, bar.open, bar.close, bar.high, bar.low)
             if figures != told:
-                self._growing[req_id] = (con_id, figures)
-                self._peer.write(replies.history_update(req_id, -1, day, *figures, (high + low) / 2.0, 0))
+                self._growing[req_id] = (con_id, seconds, style, figures)
+                average = (bar.high + bar.low) / 2.0
+                self._peer.write(replies.history_update(req_id, -1, *figures, average, 0))
+
+    def _newest(self, con_id: int, seconds: int) -> Bar | None:
+        """The bar that is growing now."""
+        now = self._market.now
+        if seconds:
+            bars = self._market.bars(con_id, now, 1, seconds)
+            return bars[-1] if bars else None
+        (tick,) = self._market.ticks([con_id])
+        if tick.last is None:
+            return None
+        opened, high, low = (
+            tick.last if price is None else price for price in (tick.open, tick.high, tick.low)
+        )
+        return Bar(now, opened, high, low, tick.last)
+
+    def _tell_schedule(
+        self, req_id: int, instrument: Instrument, end: datetime, sessions: int, window: timedelta
+    ) -> None:
+        spans = regular_spans(instrument, end, min(sessions, _EVERYTHING))
+        if window:
+            spans = [span for span in spans if span[0] > end - window]
+        if spans:
+            self._peer.write(replies.schedule(req_id, spans))
+        else:
+            self._unanswered(req_id, "HMDS query returned no data")
 
     def _bars_of(self, con_id: int) -> tuple[Bar, ...]:
         return tuple(self._market.bars(con_id, self._market.now, _EVERYTHING))
@@ -113,9 +155,11 @@ class HistoryDesk:
     def _refusal(self, request: ask.RequestHistory) -> str | None:
         if request.query.security_type in {SecurityType.COMBO.value, SecurityType.OPTION.value}:
             return f"No historical data is kept for {request.query.security_type}"
-        if request.bar_size not in {"1 day", "1D"}:
-            return f"Only daily bars are kept, not {request.bar_size!r}"
-        if request.what not in _PRICES:
+        if request.bar_size not in _BAR_SECONDS:
+            return f"No bars of {request.bar_size!r} are kept"
+        if request.what == _SCHEDULE and _BAR_SECONDS[request.bar_size]:
+            return "The schedule comes by the day"
+        if request.what not in {*_PRICES, _SCHEDULE}:
             return f"No {request.what} data are kept"
         return self._pacing(request)
 
@@ -150,19 +194,20 @@ def _end(text: str, now: datetime) -> datetime | None:
     return min(parsed, now)
 
 
-def _span(text: str) -> tuple[int, int] | None:
-    """Sessions to ask for and calendar days to keep (0: all) for a duration such as `30 D`; None is
-    unreadable.
+def _span(text: str) -> tuple[int, timedelta] | None:
+    """Sessions to ask for, and the time before the end that is kept (zero: all), for a duration such as
+    `30 D`; None is unreadable.
     """
     number, _, unit = text.strip().partition(" ")
     if not number.isdigit() or not 1 <= int(number) <= 99_999:
         return None
     amount = int(number)
     if unit == "S":
-        return max(1, amount // 86_400), 0
+        # A daily bar is asked for in seconds too, and then a session is what is meant.
+        return max(1, amount // 86_400), timedelta(0) if amount >= 86_400 else timedelta(seconds=amount)
     if unit == "D":
-        return amount, 0
+        return amount, timedelta(0)
     if unit in _CALENDAR_DAYS:
         days = amount * _CALENDAR_DAYS[unit]
-        return min(days, _EVERYTHING), days
+        return min(days, _EVERYTHING), timedelta(days)
     return None

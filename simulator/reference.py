@@ -128,6 +128,20 @@ def _hours(product: Product, today: date) -> replies.Hours:
     return replies.Hours(";".join(trading), ";".join(liquid))
 
 
+def regular_spans(instrument: Instrument, end: datetime, count: int) -> list[tuple[datetime, datetime]]:
+    """Opens and closes (New York) of the last `count` regular sessions that began by `end`, ascending."""
+    product, day = _product(instrument), end.astimezone(replies.NEW_YORK).date()
+    spans: list[tuple[datetime, datetime]] = []
+    while len(spans) < count and day >= FIRST_DAY:
+        spans += [
+            (hours.open, hours.close)
+            for hours in segments(product, day)
+            if hours.segment is Segment.REGULAR and hours.open <= end
+        ]
+        day -= timedelta(1)
+    return spans[::-1]
+
+
 def _product(instrument: Instrument) -> Product:
     match instrument.contract.security_type:
         case SecurityType.OPTION:

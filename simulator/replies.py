@@ -18,6 +18,8 @@ from simulator.wire import UNSET_DOUBLE, Value, message
 NEW_YORK = ZoneInfo("America/New_York")
 #: The zone name the broker prints; clients look it up as it stands.
 ZONE_NAME = "US/Eastern"
+#: How the date of a bar is printed, beside 1, a text.
+EPOCH, DAILY = 2, 0
 #: The contract id of every combo of USD options.
 BAG_CON_ID = 28812380
 
@@ -50,6 +52,13 @@ tick_request_parameters = Reply((81,), "req_id min_tick bbo_exchange snapshot_pe
 market_data_type = Reply((58, 1), "req_id kind")
 snapshot_end = Reply((57, 1), "req_id")
 history_update = Reply((90,), "req_id count date open close high low average volume")
+tick_by_tick_last = Reply((99,), "req_id kind epoch_s price size mask exchange conditions")
+tick_by_tick_sides = Reply((99,), "req_id kind epoch_s bid ask bid_size ask_size mask")
+tick_by_tick_middle = Reply((99,), "req_id kind epoch_s price")
+option_computation = Reply(
+    (21,), "req_id kind attribute volatility delta price dividend gamma vega theta underlying"
+)
+real_time_bar = Reply((50, 3), "req_id epoch_s open high low close volume average count")
 head_timestamp = Reply((88,), "req_id text")
 # An account has a hundred figures, most of which stand still: each is encoded once.
 account_value = lru_cache(maxsize=1024)(Reply((6, 2), "key value currency account"))
@@ -195,20 +204,35 @@ def symbol_samples(version: int, req_id: int, found: Sequence[tuple[Instrument, 
     return message(*values)
 
 
-def bar_date(bar: Bar) -> str:
-    """The date of a daily bar, its New York session."""
-    return f"{bar.time.astimezone(NEW_YORK):%Y%m%d}"
+def bar_date(bar: Bar, style: int) -> str:
+    """The date of a bar: `DAILY` its New York session, EPOCH seconds, else its beginning as a text."""
+    if style == DAILY:
+        return f"{bar.time.astimezone(NEW_YORK):%Y%m%d}"
+    return str(int(bar.time.timestamp())) if style == EPOCH else timestamp(bar.time)
 
 
-def history(req_id: int, start: datetime, end: datetime, bars: Sequence[Bar]) -> str:
-    """Daily bars. The venue keeps no average price and no trade count: it prints the mid of the range and
-    -1.
+def history(req_id: int, start: datetime, end: datetime, bars: Sequence[Bar], style: int = DAILY) -> str:
+    """Bars, their dates in a `style`. The venue keeps no average price and no trade count: it prints the mid
+    of the range and -1.
     """
     values: list[Value] = [17, req_id, timestamp(start), timestamp(end), len(bars)]
     for bar in bars:
         average = (bar.high + bar.low) / 2.0
-        values += [bar_date(bar), bar.open, bar.high, bar.low, bar.close, bar.volume, average, -1]
+        values += [bar_date(bar, style), bar.open, bar.high, bar.low, bar.close, bar.volume, average, -1]
     return message(*values)
+
+
+def schedule(req_id: int, spans: Sequence[tuple[datetime, datetime]]) -> str:
+    """Regular sessions as open, close and the day they belong to."""
+    start, end = spans[0][0], spans[-1][1]
+    values: list[Value] = [106, req_id, *map(_dashed, (start, end)), ZONE_NAME, len(spans)]
+    for opens, closes in spans:
+        values += [_dashed(opens), _dashed(closes), f"{closes.astimezone(NEW_YORK):%Y%m%d}"]
+    return message(*values)
+
+
+def _dashed(at: datetime) -> str:
+    return f"{at.astimezone(NEW_YORK):%Y%m%d-%H:%M:%S}"
 
 
 def timestamp(at: datetime) -> str:

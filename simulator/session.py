@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+from simulator import calculator, reference, replies
 from simulator import client_messages as ask
-from simulator import reference, replies
 from simulator.account_feed import AccountFeed
 from simulator.api_settings import BREACHES_MAX, ApiSettings, MessageRate
 from simulator.connectivity import Connectivity
-from simulator.market_data import Entitlements, MarketDataDesk
+from simulator.entitlements import Entitlements
+from simulator.market_data import MarketDataDesk
 from simulator.model import OrderRequest, Report, Venue
 from simulator.notices import Farm, farm_notice, notice
 from simulator.order_entry import OrderDesk
@@ -23,6 +24,7 @@ from simulator.order_fields import DecodeError, VersionMismatchError
 from simulator.peer import Edge, Peer
 from simulator.price_history import HistoryDesk
 from simulator.requests import decode, subject
+from simulator.streams import StreamDesk
 from simulator.wire import FrameDecoder, FrameTooLongError, split
 
 #: The newest dialect that every client library decodes, and the oldest that the asyncio libraries accept.
@@ -72,6 +74,7 @@ class Session:
         self.started = False
         self.peer = Peer()
         self.quotes = MarketDataDesk(self.peer, office.venue.market, office.entitlements)
+        self.streams = StreamDesk(self.peer, office.venue.market, office.entitlements)
         self._rate = MessageRate()
         self.account = AccountFeed(self.peer, office.venue)
         self.orders = OrderDesk(
@@ -204,16 +207,9 @@ class Session:
     def _tell_time(self) -> None:
         self.peer.write(replies.current_time(int(self._office.clock().timestamp())))
 
-    def _refuse_real_time_bars(self, request: ask.RequestRealTimeBars) -> None:
-        self.peer.error(request.req_id, 420, "Invalid Real-time Query:real-time bars are not kept")
-
-    def _refuse_tick_by_tick(self, request: ask.RequestTickByTick) -> None:
-        self.peer.error(request.req_id, 10189, "Failed to request tick-by-tick data.No such data are kept")
-
-    def _refuse(self, request: Any) -> None:
-        name = request.name if isinstance(request, ask.Unserved) else "option calculation"
-        if not (isinstance(request, ask.Unserved) and request.quiet):
-            text = f"Error processing request.-'bZ' : cause - {name} is not served"
+    def _refuse(self, request: ask.Unserved) -> None:
+        if not request.quiet:
+            text = f"Error processing request.-'bZ' : cause - {request.name} is not served"
             self.peer.error(request.req_id, 322, text)
 
     def _table(self) -> Mapping[type, Callable[[Any], None]]:
@@ -234,12 +230,12 @@ class Session:
             ask.CancelHistory: self.history.cancel,
             ask.RequestHeadTimestamp: self.history.answer_head,
             ask.CancelHeadTimestamp: lambda _: None,
-            ask.RequestRealTimeBars: self._refuse_real_time_bars,
-            ask.CancelRealTimeBars: lambda _: None,
-            ask.RequestTickByTick: self._refuse_tick_by_tick,
-            ask.CancelTickByTick: lambda _: None,
-            ask.RequestImpliedVolatility: self._refuse,
-            ask.RequestOptionPrice: self._refuse,
+            ask.RequestRealTimeBars: self.streams.follow_bars,
+            ask.CancelRealTimeBars: self.streams.stop_bars,
+            ask.RequestTickByTick: self.streams.follow_ticks,
+            ask.CancelTickByTick: self.streams.stop_ticks,
+            ask.RequestImpliedVolatility: lambda x: calculator.answer_implied_volatility(peer, market, x),
+            ask.RequestOptionPrice: lambda x: calculator.answer_option_price(peer, market, x),
             ask.Unserved: self._refuse,
             ask.RequestAccountUpdates: self.account.follow_updates,
             ask.RequestAccountSummary: self.account.follow_summary,

@@ -9,9 +9,9 @@ from typing import Any
 from ib_async import ComboLeg, Contract, LimitOrder
 
 from market.contract import Right, SecurityType
+from simulator.entitlements import Entitlements
 from simulator.exchange import Exchange
 from simulator.gateway import Gateway
-from simulator.market_data import Entitlements
 from simulator.model import Instrument, OrderLeg
 from simulator.session import Session
 from simulator.stochastic import StochasticMarket

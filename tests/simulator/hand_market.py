@@ -140,7 +140,7 @@ class HandMarket:
     def next_settlement(self) -> datetime | None:
         return min((when for when, _ in self.settlements.values() if when > self._now), default=None)
 
-    def bars(self, con_id: int, end: datetime, sessions: int) -> Sequence[Bar]:
+    def bars(self, con_id: int, end: datetime, sessions: int, seconds: int = 0) -> Sequence[Bar]:
         return []
 
     def daily_rows(self, series: str) -> Sequence[tuple[date, Mapping[str, float]]]:

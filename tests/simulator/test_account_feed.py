@@ -99,11 +99,11 @@ def history(
     return (20, req_id, *fields, 0, end, size, span, 1, what, 1, grow, "")
 
 
-def test_daily_bars_are_answered_and_everything_else_is_162(gateway: Gateway) -> None:
+def test_bars_are_answered_and_what_is_not_kept_is_162(gateway: Gateway) -> None:
     line = Line(gateway)
     (answer,) = line.ask(*history(5))
     assert (answer[0], answer[4], answer[5]) == ("17", "5", "20200224")
-    assert codes(line.ask(*history(6, size="5 mins"))) == [("6", "162")]
+    assert codes(line.ask(*history(6, size="7 mins"))) == [("6", "162")]
     assert codes(line.ask(*history(7, what="OPTION_IMPLIED_VOLATILITY"))) == [("7", "162")]
     option = contract(options(gateway, [3000.0])[0])
     assert codes(line.ask(*history(8, (*option[:2], "OPT", *option[3:])))) == [("8", "162")]

@@ -24,10 +24,10 @@ from ib_async import (
 from simulator import virtual
 from simulator.api_settings import ApiSettings
 from simulator.disturbances import Disturbances
+from simulator.entitlements import Entitlements
 from simulator.exchange import Exchange
 from simulator.floor import HouseRules
 from simulator.gateway import Gateway
-from simulator.market_data import Entitlements
 from simulator.notices import Farm, notice
 from simulator.server import HOST, Pace
 from tests.simulator.fixture_venue import ACCOUNT, START, open_gateway

@@ -4,9 +4,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from simulator.entitlements import Entitlements
 from simulator.gateway import Gateway
 from simulator.instruments import stock
-from simulator.market_data import Entitlements
 from tests.simulator.fixture_venue import (
     NOBODY,
     Clock,

@@ -144,8 +144,6 @@ def test_unserved_and_unknown_requests_are_answered_with_errors(gateway: Gateway
     line = Line(gateway)
     assert codes(line.ask(100, 31)) == [("31", "322")]
     assert codes(line.ask(9999, 31)) == [("-1", "320")]
-    assert codes(line.ask(97, 31, *SPX, "BidAsk", 0, 1)) == [("31", "10189")]
-    assert codes(line.ask(50, 3, 31, *SPX, 5, "TRADES", 0, "")) == [("31", "420")]
     assert line.ask(101, 31) == []
 
 
