@@ -17,6 +17,7 @@ from market.series import Observation
 # Names of slow series that the engine itself reads; a settlement's name ends with the day the future settles.
 NET_ADVANCES = "nyse_net_advances"
 VX_SETTLEMENT = "vx_settlement:"
+DISTRIBUTION = "vnq_distribution"
 
 
 class Feed(StrEnum):

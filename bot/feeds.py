@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from bot import publications
 from bot.clock import Clock
 from bot.errors import FeedError
-from bot.events import NET_ADVANCES, VX_SETTLEMENT, Alert, ObservationsKnown
+from bot.events import DISTRIBUTION, NET_ADVANCES, VX_SETTLEMENT, Alert, ObservationsKnown
 from market.series import Observation
 from market.sessions import session_offset, sessions
 
@@ -31,7 +31,11 @@ SETTLEMENT_FILES_MAX = 30
 _NOT_FOUND = 404
 # How far back an update looks for daily values that came late.
 _UPDATE_SESSIONS = 5
+_CBOE_PAGES = frozenset({"spx", "vix", "vvix"})
+# Price pages of our own: value column and date column by series.
+_PLAIN_PAGES = {"vnq": ("close", "date"), DISTRIBUTION: ("amount", "ex_date")}
 _MONTHS_KEPT = timedelta(days=366 * 7)
+_DISTRIBUTIONS_KEPT = timedelta(days=366 * 3)
 
 
 class NotPublishedError(FeedError):
@@ -83,8 +87,9 @@ def over_http(timeout_s: float = 20.0, attempts: int = 3) -> Fetch:
 class PublishedFeeds:
     """The daily and monthly series the broker does not carry.
 
-    `addresses` by name: reer, ppi, treasury_10y, baa (FRED graph files), vix, vvix (Cboe index histories),
-    breadth (date, advances, declines) and vx_settlement, whose {date} stands for the session; a name left out
+    `addresses` by name: reer, ppi, treasury_10y, baa (FRED graph files), spx, vix, vvix (Cboe index
+    histories), breadth (date, advances, declines), vnq (date, close), vnq_distribution (ex_date, amount) and
+    vx_settlement, whose {date} stands for the session; a name left out
     is not fetched. `history` is a folder of daily files read once, at the warm-up.
     """
 
@@ -153,7 +158,12 @@ class PublishedFeeds:
             return _within(
                 ObservationsKnown(NET_ADVANCES, publications.net_advances(text, address)), first, last
             )
-        parse = publications.cboe_history if name in {"vix", "vvix"} else publications.fred
+        if name in _PLAIN_PAGES:
+            column, day = _PLAIN_PAGES[name]
+            return _within(
+                ObservationsKnown(name, publications.column(text, address, name, column, day)), first, last
+            )
+        parse = publications.cboe_history if name in _CBOE_PAGES else publications.fred
         return _within(ObservationsKnown(name, parse(text, address, name)), first, last)
 
     async def _settlements(self, address: str, first: date, last: date) -> list[ObservationsKnown]:
@@ -227,12 +237,20 @@ def _breadth(text: str, source: str, _first: date, _last: date) -> Iterable[Obse
     return [ObservationsKnown(NET_ADVANCES, publications.net_advances(text, source))]
 
 
+def _reit(text: str, source: str, _first: date, _last: date) -> Iterable[ObservationsKnown]:
+    return [
+        ObservationsKnown("vnq", publications.column(text, source, "vnq", "close")),
+        ObservationsKnown(DISTRIBUTION, publications.distributions(text, source)),
+    ]
+
+
 _HISTORY_FILES: dict[str, HistoryReader] = {
     "nyse_breadth.csv": _breadth,
     "vx_settlements.csv": publications.settlement_history,
+    "spx.csv": _columns(("spx", "close")),
     "vix.csv": _columns(("vix", "close")),
     "vvix.csv": _columns(("vvix", "close")),
-    "vnq.csv": _columns(("vnq", "close"), (publications.DISTRIBUTION, "dividend")),
+    "vnq.csv": _reit,
     "rates.csv": _columns(("treasury_10y", "treasury_10y_pct"), ("baa", "baa_yield_pct")),
     "reer_broad_usd.csv": _columns(("reer", "value")),
     "ppi_all_commodities.csv": _columns(("ppi", "value")),
@@ -240,7 +258,11 @@ _HISTORY_FILES: dict[str, HistoryReader] = {
 
 
 def _within(known: ObservationsKnown, first: date, last: date) -> ObservationsKnown:
-    start = first - _MONTHS_KEPT if known.series in publications.MONTHLY else first
+    start = first
+    if known.series in publications.MONTHLY:
+        start = first - _MONTHS_KEPT
+    elif known.series == DISTRIBUTION:
+        start = first - _DISTRIBUTIONS_KEPT
     inside = tuple(observation for observation in known.observations if start <= observation.period <= last)
     return ObservationsKnown(known.series, inside)
 

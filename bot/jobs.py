@@ -16,7 +16,9 @@ from bot.port import BrokerPort, SlowFeeds
 from bot.stopping import StopSignal
 from market import sessions
 
-WARM_UP_SESSIONS = 300
+# The longest window of a signal is 1260 sessions; a journal that has counted needs only what is newer.
+WARM_UP_SESSIONS = 1320
+CATCH_UP_SESSIONS = 10
 JOB_RETRY = timedelta(seconds=10)
 FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
 
@@ -71,7 +73,7 @@ class SessionJobs:
             if done().get(job) == session:
                 continue  # done before a restart
             if job is Job.SETTLEMENT_FINAL:
-                self._start(self._settle(session))
+                self._start(self._settle(session, done().get(job)))
                 continue
             if job is Job.SESSION_OPEN:
                 await self._take(await self._stop.unless(self._broker.name_contracts()))
@@ -81,14 +83,17 @@ class SessionJobs:
         self._done_to = now
         self.due_at = schedule.next_due(now)
 
-    async def _settle(self, session: date) -> Event:
-        """Fetch what was published; a feed that fails leaves its series unknown, and says so."""
+    async def _settle(self, session: date, counted: date | None) -> Event:
+        """Fetch what was published; a feed that fails leaves its series unknown, and says so.
+
+        `counted` is the last session for which this was done, before a restart perhaps.
+        """
         last = sessions.previous_session(session)
         try:
             if self._is_warm:
                 known = await self._feeds.update(last)
             else:
-                known = await self._feeds.warm_up(last, WARM_UP_SESSIONS)
+                known = await self._feeds.warm_up(last, _span(counted, last))
                 self._is_warm = True
         except FeedError as error:
             self._alert(Alert("error", "feed.failed", str(error)))
@@ -96,3 +101,10 @@ class SessionJobs:
         for observations in known:
             self._post(observations)
         return JobDue(Job.SETTLEMENT_FINAL, session)
+
+
+def _span(counted: date | None, last: date) -> int:
+    """How many sessions up to `last` a start has to read."""
+    if counted is None:
+        return WARM_UP_SESSIONS
+    return min(sessions.sessions_between(counted, last) + CATCH_UP_SESSIONS, WARM_UP_SESSIONS)

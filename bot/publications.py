@@ -8,7 +8,7 @@ files also hold days on which the cash market was shut.
 |---|---|---|
 | nyse_net_advances | advances minus declines, final | 09:00 of the next session |
 | vx_settlement:YYYY-MM-DD | settlement of the future that settles then, points | 09:00 of the next session |
-| vix, vvix, vnq | close | 16:20 of the session, half days 13:20 |
+| spx, vix, vvix, vnq | close | 16:20 of the session, half days 13:20 |
 | vnq_distribution | USD a share, by ex-date | 09:00 of the ex-date |
 | treasury_10y, baa | yield, percent | 16:20 of the next session |
 | reer, ppi | index of the month named by its first day | 16:20 of the last session of the next month |
@@ -22,10 +22,11 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
+from itertools import pairwise
 from math import isfinite
 
 from bot.errors import FeedError
-from bot.events import NET_ADVANCES, VX_SETTLEMENT, Job, ObservationsKnown
+from bot.events import DISTRIBUTION, NET_ADVANCES, VX_SETTLEMENT, Job, ObservationsKnown
 from bot.schedule import moment
 from market.rounding import round_price
 from market.series import Observation
@@ -39,15 +40,17 @@ from market.sessions import (
     sessions,
 )
 
-DISTRIBUTION = "vnq_distribution"
 MONTHLY = frozenset({"reer", "ppi"})
-_SAME_EVENING = frozenset({"vix", "vvix", "vnq"})
+_SAME_EVENING = frozenset({"spx", "vix", "vvix", "vnq"})
 _NEXT_EVENING = frozenset({"treasury_10y", "baa"})
 _MORNING = time(9, 0)
 _EVENING = time(16, 20)
 _VX_MONTHLY = re.compile(r"VX/[FGHJKMNQUVXZ][0-9]")
 _ABSENT = frozenset({"", ".", "NA"})
 _VALUE_MAX = 1e9
+# Smaller steps between close and adjusted close are rounding, not distributions.
+_STEP_MIN_FRACTION = 0.001
+_IMPLIED_SOURCE = "step between close and adjusted close"
 
 Row = tuple[int, dict[str, str]]  # line number, cell by column
 
@@ -135,6 +138,31 @@ def settlement_history(text: str, source: str, first: date, last: date) -> tuple
             if first <= (day := _day(source, line, row["date"])) <= last
         ),
     )
+
+
+def distributions(text: str, source: str, adjusted: str = "adj_close") -> tuple[Observation, ...]:
+    """Distributions of a price file (date, close, dividend), and of its rows that state none.
+
+    Those are read off the step between close and adjusted close. The adjusted close of the day before the
+    ex-date is scaled by 1 - D / close, therefore D is that close times one minus the ratio of the two days'
+    scales. Such a one is known with the close of the ex-date.
+    """
+    stated = column(text, source, DISTRIBUTION, "dividend")
+    if adjusted not in _header(text, source):
+        return stated
+    closes = column(text, source, "vnq", "close")
+    scaled = {seen.period: seen.value for seen in column(text, source, "vnq", adjusted)}
+    said = {seen.period for seen in column(text, source, "vnq", "dividend")}
+    found = list(stated)
+    for before, after in pairwise(closes):
+        day = after.period
+        if day in said or before.period not in scaled or day not in scaled:
+            continue
+        step = 1.0 - (scaled[before.period] / before.value) / (scaled[day] / after.value)
+        if step > _STEP_MIN_FRACTION:
+            amount = round_price(before.value * step)
+            found.append(Observation(after.known_at, day, amount, source=_IMPLIED_SOURCE))
+    return tuple(found)
 
 
 def gaps(observations: Iterable[Observation]) -> tuple[date, ...]:

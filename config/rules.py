@@ -133,6 +133,7 @@ class L2Rules(VixWindow):
     divergence_change_months: Count
     divergence_window_months: Count
     divergence_above_sd: StandardDeviations
+    open_sessions: Sessions
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -111,11 +111,15 @@ class FeedsSettings(Section):
     ppi_url: FeedUrl = "https://fred.stlouisfed.org/graph/fredgraph.csv?id=PPIACO"
     treasury_10y_url: FeedUrl = "https://fred.stlouisfed.org/graph/fredgraph.csv?id=DGS10"
     baa_yield_url: FeedUrl = "https://fred.stlouisfed.org/graph/fredgraph.csv?id=DBAA"
+    spx_url: FeedUrl = "https://cdn.cboe.com/api/global/us_indices/daily_prices/SPX_History.csv"
     vix_url: FeedUrl = "https://cdn.cboe.com/api/global/us_indices/daily_prices/VIX_History.csv"
     vvix_url: FeedUrl = "https://cdn.cboe.com/api/global/us_indices/daily_prices/VVIX_History.csv"
     vx_settlement_url: DatedFeedUrl = (
         "https://www.cboe.com/us/futures/market_statistics/settlement/csv?dt={date}"
     )
+    # date,close and ex_date,amount of VNQ: nobody publishes them in a settled format, so there is no default.
+    vnq_url: FeedUrl | None = None
+    vnq_distribution_url: FeedUrl | None = None
     timeout_s: Timeout = 20.0
 
 

@@ -6,6 +6,7 @@
 | /api/global/us_indices/daily_prices/VVIX_History.csv | Cboe index history: SPX, VIX, VVIX, VIX9D, VIX3M |
 | /us/futures/market_statistics/settlement/csv?dt=YYYY-MM-DD | CFE settlements of the monthly VX contracts |
 | /breadth.csv | date,advances,declines of the New York Stock Exchange |
+| /vnq.csv | date,close of VNQ |
 | /vnq_dividends.csv | ex_date,amount of VNQ |
 
 Only what `simulator/releases.py` calls public at market time is in an answer. What a page does not know is a
@@ -97,11 +98,17 @@ def _dividends(market: Market, _: Mapping[str, str]) -> Answer:
     return _table(["ex_date", "amount"], [[day.isoformat(), f"{row['value']:.4f}"] for day, row in rows])
 
 
+def _reit(market: Market, _: Mapping[str, str]) -> Answer:
+    rows = market.daily_rows("vnq")
+    return _table(["date", "close"], [[day.isoformat(), f"{row['close']:.4f}"] for day, row in rows])
+
+
 _OHLC = ("open", "high", "low", "close")
 _PAGES: dict[str, Callable[[Market, Mapping[str, str]], Answer]] = {
     "/graph/fredgraph.csv": _fred,
     "/us/futures/market_statistics/settlement/csv": _settlements,
     "/breadth.csv": _breadth,
+    "/vnq.csv": _reit,
     "/vnq_dividends.csv": _dividends,
 }
 

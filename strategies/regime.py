@@ -22,12 +22,22 @@ ECHO_SESSIONS = 63
 
 
 class Regime(StrEnum):
-    """The state of the curve."""
+    """The state of the curve, and what it forbids the condor (METHOD 2.9); never a hedge."""
 
     NORMAL = "NORMAL"
     CALM = "CALM"
     STRESS = "STRESS"
     CRISIS = "CRISIS"
+
+    @property
+    def bars_new_condors(self) -> bool:
+        """In a crisis nothing new is sold."""
+        return self is Regime.CRISIS
+
+    @property
+    def bars_call_adjustments(self) -> bool:
+        """Under stress, and in a crisis all the more, no new call side is sold."""
+        return self in (Regime.STRESS, Regime.CRISIS)
 
 
 _RANK = {Regime.NORMAL: 0, Regime.CALM: 1, Regime.STRESS: 2, Regime.CRISIS: 3}
@@ -58,9 +68,11 @@ def regime(
     """
     if state.last_session is not None and session <= state.last_session:
         return state, None, None
-    if vx1 is None or vx2 is None or vix is None or vx1 <= 0.0 or vx2 <= 0.0:
+    if vx1 is None or vx2 is None or vx1 <= 0.0 or vx2 <= 0.0:
         return state, None, None
     b = round_ratio(vx1 / vx2 - 1.0)
+    if vix is None and b <= 0.0:
+        return state, None, None  # without the index CALM cannot be told from NORMAL; an inversion needs none
     at_once = _label(b, round_ratio(vx2 / vx1 - 1.0), vix)
     before = state.regime
     if _RANK[at_once] > _RANK[before]:
@@ -76,12 +88,13 @@ def regime(
     return state, state.regime, state.echo_since is not None
 
 
-def _label(b: float, contango: float, vix: float) -> Regime:
+def _label(b: float, contango: float, vix: float | None) -> Regime:
     if b > CRISIS_ABOVE:
         return Regime.CRISIS
     if b > 0.0:
         return Regime.STRESS
-    return Regime.CALM if contango >= CALM_CONTANGO_MIN and vix < CALM_VIX_BELOW else Regime.NORMAL
+    is_calm = vix is not None and vix < CALM_VIX_BELOW and contango >= CALM_CONTANGO_MIN
+    return Regime.CALM if is_calm else Regime.NORMAL
 
 
 def _speaks_for_leaving(current: Regime, at_once: Regime, b: float) -> bool:

@@ -65,6 +65,7 @@ class MidTermRules:
     divergence_change_months: int
     divergence_window_months: int
     divergence_above_sd: float
+    open_sessions: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from strategies.rules import NearTermRules
 
 GAP_WINDOW_SESSIONS = 20
 GAPS_MAX = 3
-CRISIS_EXIT_SESSIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,6 @@ class NearTermState:
     armed: bool = True
     rearm_closes: int = 0
     last_fire: date | None = None
-    crisis: bool = False
-    crisis_exit_closes: int = 0
 
 
 def near_term(
@@ -97,7 +94,7 @@ def near_term(
         state = replace(state, armed=False, rearm_closes=0, last_fire=session)
     elif not state.armed:
         state = _rearmed(state, rsi, b, rules)
-    return _with_crisis(state, b, rules), readings, fired
+    return state, readings, fired
 
 
 def _with_breadth(
@@ -139,19 +136,6 @@ def _rearmed(state: NearTermState, rsi: float | None, b: float | None, rules: Ne
     quiet = rsi >= rules.rearm_rsi_min_pts and b < rules.rearm_backwardation_below_fraction
     closes = state.rearm_closes + 1 if quiet else 0
     return replace(state, rearm_closes=closes, armed=closes >= rules.rearm_sessions)
-
-
-def _with_crisis(state: NearTermState, b: float | None, rules: NearTermRules) -> NearTermState:
-    """CRISIS of METHOD 2.9: entered at once above the trigger's depth, left after three quieter closes."""
-    if b is None:
-        return state
-    if b > rules.backwardation_above_fraction:
-        return replace(state, crisis=True, crisis_exit_closes=0)
-    if not state.crisis:
-        return state
-    closes = state.crisis_exit_closes + 1 if b < rules.rearm_backwardation_below_fraction else 0
-    over = closes >= CRISIS_EXIT_SESSIONS
-    return replace(state, crisis=not over, crisis_exit_closes=0 if over else closes)
 
 
 def _premium(near: float | None, far: float | None) -> float | None:

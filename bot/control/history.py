@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from bot.clock import WallClock
-from bot.events import ObservationsKnown
+from bot.events import DISTRIBUTION, ObservationsKnown
 from bot.feeds import history_observations
 from bot.opening import open_journal
-from bot.publications import DISTRIBUTION, MONTHLY, gaps
+from bot.publications import MONTHLY, gaps
 from config.loader import load_settings
 from config.settings import SIMULATED_PROFILE
 from market.sessions import FIRST_DAY, MARKET_TZ, session_offset, session_on_or_before
 
 #: Enough for every warm-up of a daily signal; monthly series reach further back by themselves.
-SESSIONS_TAKEN = 600
+SESSIONS_TAKEN = 1320
 
 
 def import_folder(folder: Path, journal: Path | None) -> dict[str, Any]:

@@ -115,6 +115,7 @@ def _feeds(
     else:
         addresses = {
             "vx_settlement": feeds.vx_settlement_url,
+            "spx": feeds.spx_url,
             "vix": feeds.vix_url,
             "vvix": feeds.vvix_url,
             "reer": feeds.reer_url,
@@ -122,6 +123,8 @@ def _feeds(
             "treasury_10y": feeds.treasury_10y_url,
             "baa": feeds.baa_yield_url,
         }
+        chosen = {"vnq": feeds.vnq_url, "vnq_distribution": feeds.vnq_distribution_url}
+        addresses |= {series: url for series, url in chosen.items() if url is not None}
     history = settings.history.folder
     return PublishedFeeds(
         over_http(feeds.timeout_s),

@@ -3,12 +3,15 @@
 _PATHS = {
     "breadth": "/breadth.csv",
     "vx_settlement": "/us/futures/market_statistics/settlement/csv?dt={date}",
+    "spx": "/api/global/us_indices/daily_prices/SPX_History.csv",
     "vix": "/api/global/us_indices/daily_prices/VIX_History.csv",
     "vvix": "/api/global/us_indices/daily_prices/VVIX_History.csv",
     "reer": "/graph/fredgraph.csv?id=RBUSBIS",
     "ppi": "/graph/fredgraph.csv?id=PPIACO",
     "treasury_10y": "/graph/fredgraph.csv?id=DGS10",
     "baa": "/graph/fredgraph.csv?id=DBAA",
+    "vnq": "/vnq.csv",
+    "vnq_distribution": "/vnq_dividends.csv",
 }
 
 

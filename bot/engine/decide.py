@@ -68,7 +68,7 @@ def evaluate(state: EngineState, time: datetime) -> Step:
         snapshot, state.hedge, structures, nav_usd, parameters.near_term, parameters.budget, busy, in_force
     )
     reserved_usd = vix_hedge.reserved_usd(hedge, session, nav_usd, structures, parameters.budget)
-    barred = (*in_force, *(("crisis regime",) if state.near_term.crisis else ()))
+    barred = (*in_force, *(("crisis regime",) if state.layers.curve.regime.bars_new_condors else ()))
     condor, condor_found = iron_condor.evaluate(
         snapshot,
         state.condor,

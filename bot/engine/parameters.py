@@ -10,7 +10,14 @@ from market.releases import ReleaseDays
 from risk.limits import RiskLimits
 from strategies import iron_condor
 from strategies.release_windows import ReleaseWindow
-from strategies.rules import CondorRules, HedgeBudgetRules, NearTermRules
+from strategies.rules import (
+    CondorRules,
+    HedgeBudgetRules,
+    MidTermRules,
+    NearTermRules,
+    ReserveRules,
+    SignalRules,
+)
 
 T = TypeVar("T")
 
@@ -19,6 +26,7 @@ T = TypeVar("T")
 class Parameters:
     """All numbers the engine acts on, from the rules and the calendar recorded in `Opened`."""
 
+    signals: SignalRules
     near_term: NearTermRules
     budget: HedgeBudgetRules
     condor: CondorRules
@@ -40,8 +48,17 @@ def parameters(
     `calendar` is by release and year, days as "MM-DD". Raises KeyError or ValueError when a number is
     missing: rules have no defaults.
     """
+    near_term = _section(NearTermRules, rules["l1"])
     return Parameters(
-        near_term=_section(NearTermRules, rules["l1"]),
+        signals=SignalRules(
+            near_term=near_term,
+            mid_term=_section(MidTermRules, rules["l2"]),
+            reserve=_section(ReserveRules, rules["l3"]),
+            front="rolled",
+            spread="capital",
+            distribution="last_four",
+        ),
+        near_term=near_term,
         budget=_section(HedgeBudgetRules, rules["budget"]),
         condor=_section(CondorRules, rules["condor"]),
         limits=_section(RiskLimits, {**rules["risk"], "open_condors_max": rules["condor"]["open_max_count"]}),

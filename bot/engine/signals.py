@@ -6,59 +6,63 @@ told. Before the next session opens the settlement file has arrived; only that f
 and can fire a layer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace as changed
 from datetime import date, datetime
 
 from bot.engine.decision import Decision, Verb
+from bot.engine.observations import MONTHS, SESSION_SERIES, YIELDS, DailyInputs, Known, Waiting, as_of, kept
 from bot.engine.parameters import Parameters
 from bot.engine.records import replace
-from bot.engine.state import DailyInputs, EngineState, Step
+from bot.engine.state import EngineState, Step
 from bot.engine.working import decision_id
-from bot.events import NET_ADVANCES, VX_SETTLEMENT, ObservationsKnown
+from bot.events import DISTRIBUTION, NET_ADVANCES, VX_SETTLEMENT, ObservationsKnown
 from market.contract import Contract, SecurityType
 from market.rounding import round_price
-from market.sessions import front_vx_pair, next_session, previous_session
+from market.sessions import next_session, previous_session
 from strategies import vix_hedge
 from strategies.base import Reading
-from strategies.hedge_entry import STRATEGY
-from strategies.triggers import NearTermState, near_term
+from strategies.layers import LAYERS, STRATEGY_OF, Verdict, count_near_term, count_session
+from strategies.session_inputs import SessionInputs
 
 BREADTH_SYMBOL = "AD-NYSE"
-SESSIONS_KEPT = 10
+REIT_SYMBOL = "VNQ"
+_NAMES = {"L1": "near-term", "L2": "mid-term", "L3": "reserve"}
+_LONG_LIVED = YIELDS | MONTHS | {DISTRIBUTION}
 
 
 def know(state: EngineState, event: ObservationsKnown, time: datetime) -> EngineState:
     """Keep what later sessions need; a value from the future is not taken (METHOD 0, point-in-time)."""
-    known = [seen for seen in event.observations if seen.known_at <= time and seen.final]
-    done = state.near_term.last_session
-    daily = state.daily
-    if event.series == NET_ADVANCES:
-        net = {seen.period: seen.value for seen in known if done is None or seen.period > done}
-        daily = replace(daily, net_advances={**daily.net_advances, **net})
-    elif event.series.startswith(VX_SETTLEMENT):
-        settles = date.fromisoformat(event.series.removeprefix(VX_SETTLEMENT))
-        prices = dict(daily.settlements)
-        for seen in known:
-            if done is None or seen.period > done:
-                prices[seen.period] = {**prices.get(seen.period, {}), settles: seen.value}
-        daily = replace(daily, settlements=prices)
-    return replace(state, daily=daily)
+    done = state.layers.last_session
+    lasts = event.series in _LONG_LIVED
+    before = state.daily.waiting.get(event.series, ())
+    have = set(before)
+    fresh = [
+        known
+        for seen in event.observations
+        if seen.known_at <= time and seen.final and (lasts or done is None or seen.period > done)
+        if (known := (seen.known_at, seen.period, seen.value)) not in have
+    ]
+    if not fresh or not _is_read(event.series):
+        return state
+    waiting = {**state.daily.waiting, event.series: (*before, *fresh)}
+    return replace(state, daily=replace(state.daily, waiting=waiting))
 
 
 def note_provisional(state: EngineState, session: date) -> EngineState:
-    """Keep the mids of the VX futures at the settlement instant."""
+    """Keep the mids of the VX futures and the index at the settlement instant."""
     mids: dict[date, float] = {}
     for contract in state.contracts.values():
         quote = state.quotes.get(contract.con_id)
-        if (
-            contract.security_type is SecurityType.FUTURE
-            and contract.expiry is not None
-            and quote is not None
-        ):
+        if contract.trading_class == "VX" and contract.expiry is not None and quote is not None:
             mid = quote.mid
             if mid is not None:
                 mids[contract.expiry] = mid
-    return replace(state, daily=replace(state.daily, provisional={session: mids}))
+    daily = replace(state.daily, provisional={session: mids})
+    level = _level(state, "VIX", SecurityType.INDEX)
+    if level is not None:
+        daily = replace(daily, live_vix=_with(daily.live_vix, session, level))
+    return replace(state, daily=daily)
 
 
 def review_session(state: EngineState, session: date, time: datetime) -> Step:
@@ -66,24 +70,22 @@ def review_session(state: EngineState, session: date, time: datetime) -> Step:
     parameters = state.parameters
     if parameters is None:
         return Step(state)
-    net = _live_breadth(state)
+    net, reit = _live_breadth(state), _level(state, REIT_SYMBOL, SecurityType.STOCK)
+    daily = state.daily
     if net is not None:
-        live = {day: value for day, value in state.daily.live_net_advances.items() if day < session}
-        state = replace(state, daily=replace(state.daily, live_net_advances={**live, session: net}))
-    prices = state.daily.provisional.get(session, {})
-    pair = front_vx_pair(session)
-    _, readings, _ = near_term(
-        state.near_term,
-        session,
-        net,
-        prices.get(pair[0]),
-        prices.get(pair[1]),
-        pair,
-        parameters.near_term,
+        daily = replace(daily, live_net_advances=_with(daily.live_net_advances, session, net))
+    if reit is not None:
+        daily = replace(daily, live_vnq=_with(daily.live_vnq, session, reit))
+    state = replace(state, daily=daily)
+    live = changed(
+        Known().at(session),
+        net_advances=net,
+        curve=daily.provisional.get(session, {}),
+        vix_in_step=daily.live_vix.get(session),
     )
-    return _tell(
-        state, Verb.READ, "provisional: final values come before the next open", session, readings, time
-    )
+    _, verdict = count_near_term(state.layers.near, live, parameters.signals)
+    reason = "provisional: final values come before the next open"
+    return _tell(state, "L1", Verb.READ, reason, session, verdict.readings, time)
 
 
 def settle_final(state: EngineState, session: date, time: datetime) -> Step:
@@ -96,16 +98,40 @@ def settle_final(state: EngineState, session: date, time: datetime) -> Step:
     if parameters is None:
         return Step(state)
     last = previous_session(session)
-    step = Step(state)
-    for day in _uncounted(state, last):
-        step = step.then(_count(step.state, parameters, day, day == last, time))
-    return step.then(Step(replace(step.state, daily=_pruned(step.state.daily, last))))
+    days = _uncounted(state, last)
+    known, daily = state.daily.known(), state.daily
+    tape = sorted(
+        ((seen, series) for series, values in daily.waiting.items() for seen in values),
+        key=lambda entry: (entry[0][0], entry[1], entry[0][1]),
+    )
+    step, taken = Step(state), 0
+    for day in days:
+        # What arrived after its hour still counts for the session just completed, never for an older one.
+        cut = time if day == last else as_of(day)
+        while taken < len(tape) and tape[taken][0][0] <= cut:
+            (_, period, value), series = tape[taken]
+            known.take(series, period, value)
+            taken += 1
+        seen = _with_live(known.at(day), daily)
+        step = step.then(_count(step.state, parameters, seen, day == last, time))
+    if not days:
+        return step
+    ahead = [entry for entry in tape[:taken] if entry[1] not in _LONG_LIVED and entry[0][1] > last]
+    rest: dict[str, tuple[Waiting, ...]] = {}
+    for one, series in (*ahead, *tape[taken:]):
+        rest[series] = (*rest.get(series, ()), one)
+    return step.then(Step(replace(step.state, daily=kept(daily, known, rest, last))))
+
+
+def _is_read(series: str) -> bool:
+    return series in _LONG_LIVED or series in SESSION_SERIES or series.startswith(VX_SETTLEMENT)
 
 
 def _uncounted(state: EngineState, last: date) -> list[date]:
-    counted = state.near_term.last_session
+    counted = state.layers.last_session
     if counted is None:
-        known = [day for day in state.daily.net_advances if day <= last]
+        known = [period for _, period, _ in state.daily.waiting.get(NET_ADVANCES, ())]
+        known = [day for day in (*known, *state.daily.live_net_advances) if day <= last]
         if not known:
             return []
         day = min(known)
@@ -118,41 +144,65 @@ def _uncounted(state: EngineState, last: date) -> list[date]:
     return days
 
 
-def _count(state: EngineState, parameters: Parameters, day: date, is_last: bool, time: datetime) -> Step:
-    net = state.daily.net_advances.get(day, state.daily.live_net_advances.get(day))
-    pair = front_vx_pair(day)
-    prices: Mapping[date, float] = state.daily.settlements.get(day, {})
-    near: NearTermState
-    near, readings, fired = near_term(
-        state.near_term, day, net, prices.get(pair[0]), prices.get(pair[1]), pair, parameters.near_term
+def _with_live(seen: SessionInputs, daily: DailyInputs) -> SessionInputs:
+    """Published values, and the daemon's own where nothing was published."""
+    day = seen.session
+    return changed(
+        seen,
+        net_advances=_or(seen.net_advances, daily.live_net_advances.get(day)),
+        vnq=_or(seen.vnq, daily.live_vnq.get(day)),
+        vix_in_step=daily.live_vix.get(day),
     )
-    structures = tuple(state.structures.values())
+
+
+def _count(
+    state: EngineState, parameters: Parameters, seen: SessionInputs, is_last: bool, time: datetime
+) -> Step:
+    day = seen.session
+    layers, verdicts = count_session(state.layers, seen, parameters.signals)
     hedge = vix_hedge.session_closed(
-        state.hedge, day, near.backwardation, near.armed, structures, parameters.budget
+        state.hedge,
+        day,
+        layers.near.backwardation,
+        layers.near.armed,
+        tuple(state.structures.values()),
+        parameters.budget,
     )
-    state = replace(state, near_term=near, hedge=hedge)
-    if not is_last:
-        return Step(state)
-    if fired and near.backwardation is not None:
-        reason = "the near-term layer fires"
-        if state.account is None:
-            reason = f"{reason}; without a net asset value no tranche can be sized"
-        else:
-            hedge = vix_hedge.near_term_fired(
-                hedge, day, next_session(day), near.backwardation, state.account.nav_usd
-            )
-        return _tell(replace(state, hedge=hedge), Verb.FIRE, reason, day, readings, time)
-    reason = "the near-term layer is unknown" if fired is None else "the near-term layer does not fire"
-    return _tell(state, Verb.READ, reason, day, readings, time)
+    step = Step(replace(state, layers=layers, hedge=hedge))
+    for layer in LAYERS if is_last else ():
+        step = step.then(_verdict(step.state, layer, verdicts[layer], day, time))
+    return step
+
+
+def _verdict(state: EngineState, layer: str, verdict: Verdict, day: date, time: datetime) -> Step:
+    """Tell what a layer says of the session just completed, and let a fire wait for the next one."""
+    name = _NAMES[layer]
+    if not verdict.fired:
+        reason = f"the {name} layer {'is unknown' if verdict.fired is None else 'does not fire'}"
+        return _tell(state, layer, Verb.READ, reason, day, verdict.readings, time)
+    reason = f"the {name} layer fires"
+    b = state.layers.near.backwardation
+    if state.account is None:
+        reason = f"{reason}; without a net asset value no tranche can be sized"
+    elif layer == "L1" and b is not None:
+        hedge = vix_hedge.near_term_fired(state.hedge, day, next_session(day), b, state.account.nav_usd)
+        state = replace(state, hedge=hedge)
+    return _tell(state, layer, Verb.FIRE, reason, day, verdict.readings, time)
 
 
 def _tell(
-    state: EngineState, verb: Verb, reason: str, session: date, readings: tuple[Reading, ...], time: datetime
+    state: EngineState,
+    layer: str,
+    verb: Verb,
+    reason: str,
+    session: date,
+    readings: tuple[Reading, ...],
+    time: datetime,
 ) -> Step:
     number = state.decisions + 1
     decision = Decision(
         decision_id=decision_id(time, number),
-        strategy=STRATEGY,
+        strategy=STRATEGY_OF[layer],
         verb=verb,
         reason=reason,
         session=session,
@@ -172,17 +222,22 @@ def _live_breadth(state: EngineState) -> float | None:
 
 def breadth_index(state: EngineState) -> Contract | None:
     """The contract of the exchange's advance-decline counts, once the broker has named it."""
-    for contract in state.contracts.values():
-        if contract.symbol == BREADTH_SYMBOL:
-            return contract
-    return None
+    return _named(state.contracts.values(), BREADTH_SYMBOL, SecurityType.INDEX)
 
 
-def _pruned(daily: DailyInputs, last: date) -> DailyInputs:
-    """Counted sessions are no longer needed; later ones wait for their turn."""
-    return DailyInputs(
-        net_advances={day: value for day, value in daily.net_advances.items() if day > last},
-        live_net_advances={day: value for day, value in daily.live_net_advances.items() if day > last},
-        settlements={day: prices for day, prices in daily.settlements.items() if day > last},
-        provisional={day: prices for day, prices in daily.provisional.items() if day > last},
-    )
+def _named(contracts: Iterable[Contract], symbol: str, kind: SecurityType) -> Contract | None:
+    return next((one for one in contracts if (one.symbol, one.security_type) == (symbol, kind)), None)
+
+
+def _level(state: EngineState, symbol: str, kind: SecurityType) -> float | None:
+    contract = _named(state.contracts.values(), symbol, kind)
+    quote = None if contract is None else state.quotes.get(contract.con_id)
+    return None if quote is None else _or(quote.last, quote.mid)
+
+
+def _with(values: Mapping[date, float], session: date, value: float) -> dict[date, float]:
+    return {**{day: kept_value for day, kept_value in values.items() if day < session}, session: value}
+
+
+def _or(value: float | None, other: float | None) -> float | None:
+    return other if value is None else value

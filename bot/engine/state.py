@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from bot.engine.decision import Decision
+from bot.engine.observations import DailyInputs
 from bot.engine.parameters import Parameters
 from bot.events import AccountTaken, Command, Feed, Job, Opened
 from market.contract import Contract
@@ -17,7 +18,7 @@ from market.quote import Quote
 from risk.state import RiskState
 from strategies.base import Intent, Structure
 from strategies.iron_condor import CondorState
-from strategies.triggers import NearTermState
+from strategies.layers import LayersState
 from strategies.vix_hedge import HedgeState
 
 
@@ -68,18 +69,6 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class DailyInputs:
-    """Final and provisional values of slow series waiting for their session's signals."""
-
-    net_advances: Mapping[date, float] = field(default_factory=dict)
-    live_net_advances: Mapping[date, float] = field(default_factory=dict)
-    provisional: Mapping[date, Mapping[date, float]] = field(default_factory=dict)
-    settlements: Mapping[date, Mapping[date, float]] = field(
-        default_factory=dict
-    )  # session -> final day -> VX
-
-
-@dataclass(frozen=True, slots=True)
 class EngineState:
     """The engine's whole memory: recursions, rolling windows and the book, never raw history."""
 
@@ -110,7 +99,7 @@ class EngineState:
     portfolio: Portfolio = field(default_factory=Portfolio)
     risk: RiskState = field(default_factory=RiskState)
     condor: CondorState = field(default_factory=CondorState)
-    near_term: NearTermState = field(default_factory=NearTermState)
+    layers: LayersState = field(default_factory=LayersState)
     hedge: HedgeState = field(default_factory=HedgeState)
     daily: DailyInputs = field(default_factory=DailyInputs)
     jobs_done: Mapping[Job, date] = field(default_factory=dict)  # the last session of each

@@ -1,20 +1,16 @@
 """Every session's readings and fires over a folder of history, for any pack of rules.
 
-The same pure triggers that the daemon counts its sessions with are walked over what was known of each session
-(`inputs`). Nothing is traded, therefore a layer's position is stood for by a convention that is the same for
-every pack: the mid-term layer counts as open for 45 sessions after it fired, about the life of its option;
-the reserve layer has its own rule for firing again and never counts as open.
+The very functions with which the daemon counts its sessions (`strategies.layers`) are walked over what was
+known of each session (`inputs`), for the governed rules and for every other pack.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from math import log
 from typing import Any, TypeVar
 
-from bot.codec import restore
 from bot.engine.parameters import parameters
-from bot.review.inputs import SessionInputs
 from config.rules import Rules
 from market.rounding import round_ratio
 from market.sessions import (
@@ -24,26 +20,25 @@ from market.sessions import (
     vx_settlement_instant,
     vx_settlements_after,
 )
-from strategies.base import Reading
-from strategies.macro import MacroState, divergence_reading, learn, measure
-from strategies.mid_term import MidTermState, mid_term
+from strategies.layers import (
+    LAYERS,
+    MidTermMemory,
+    Verdict,
+    cost_of,
+    count_beta,
+    count_mid_term,
+    count_near_term,
+    count_reserve,
+)
+from strategies.macro import MacroState, learn, measure
 from strategies.regime import Regime, RegimeState, regime
-from strategies.reserve import ReserveState, reserve
-from strategies.rules import MidTermRules, ReserveRules, SignalRules
-from strategies.triggers import NearTermState, near_term
-from strategies.wacc import CostOfCapital, WeeklyBeta, cost_of_capital, yearly_distribution
+from strategies.reserve import ReserveState
+from strategies.rules import SignalRules
+from strategies.session_inputs import SessionInputs
+from strategies.triggers import NearTermState
+from strategies.wacc import CostOfCapital, WeeklyBeta
 
-MID_TERM_OPEN_SESSIONS = 45
-LAYERS = ("L1", "L2", "L3")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One layer on one session."""
-
-    readings: tuple[Reading, ...]
-    fired: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +121,7 @@ def as_json(day: Day) -> dict[str, Any]:
 
 def signal_rules(rules: Rules) -> SignalRules:
     """The triggers' numbers from the governed rules, as the pack `seed` has them."""
-    dumped = rules.model_dump(mode="json")
-    return SignalRules(
-        near_term=parameters(dumped).near_term,
-        mid_term=_section(MidTermRules, dumped["l2"]),
-        reserve=_section(ReserveRules, dumped["l3"]),
-        front="rolled",
-        spread="capital",
-        distribution="last_four",
-    )
+    return parameters(rules.model_dump(mode="json")).signals
 
 
 class Walk:
@@ -157,9 +144,7 @@ class Walk:
             return self._once(("L1", rules.near_term, rules.front), lambda: _near(self.inputs, rules))
         if layer == "L2":
             signals = tuple(one.fired is True for one in self.verdicts("L1", rules))
-            return self._once(
-                ("L2", rules.mid_term, signals), lambda: _mid(self.inputs, signals, rules.mid_term)
-            )
+            return self._once(("L2", rules.mid_term, signals), lambda: _mid(self.inputs, signals, rules))
         capital = self._capital(rules)
         return self._once(
             ("L3", rules.reserve, rules.distribution, rules.spread),
@@ -179,45 +164,28 @@ class Walk:
 def _near(inputs: Sequence[SessionInputs], rules: SignalRules) -> Iterator[Verdict]:
     state = NearTermState()
     for seen in inputs:
-        session = seen.session
-        pair = front_vx_pair(session)
-        if rules.front == "nearest":
-            first, second = vx_settlements_after(session, 2)
-            pair = (first, second)
-        vx1, vx2 = seen.curve.get(pair[0]), seen.curve.get(pair[1])
-        state, readings, fired = near_term(
-            state, session, seen.net_advances, vx1, vx2, pair, rules.near_term, seen.vix
-        )
-        yield Verdict(readings, fired)
+        state, verdict = count_near_term(state, seen, rules)
+        yield verdict
 
 
-def _mid(inputs: Sequence[SessionInputs], signals: Sequence[bool], rules: MidTermRules) -> Iterator[Verdict]:
-    state, macro = MidTermState(), MacroState()
+def _mid(inputs: Sequence[SessionInputs], signals: Sequence[bool], rules: SignalRules) -> Iterator[Verdict]:
+    memory, macro = MidTermMemory(), MacroState()
     months: tuple[object, object] | None = None
-    divergence = measure(macro, rules)
-    near_fire: date | None = None
-    last_fire: date | None = None
+    divergence = measure(macro, rules.mid_term)
     for seen, signal in zip(inputs, signals, strict=True):
         if months is None or months[0] is not seen.reer or months[1] is not seen.ppi:
             months = (seen.reer, seen.ppi)
-            macro = learn(macro, seen.reer, seen.ppi, rules)
-            divergence = measure(macro, rules)
-        session = seen.session
-        near_fire = session if signal else near_fire
-        is_open = last_fire is not None and sessions_between(last_fire, session) < MID_TERM_OPEN_SESSIONS
-        reading = divergence_reading(divergence, session)
-        state, readings, fired = mid_term(state, session, seen.vvix, reading, near_fire, is_open, rules)
-        last_fire = session if fired else last_fire
-        yield Verdict(readings, fired)
+            macro = learn(macro, seen.reer, seen.ppi, rules.mid_term)
+            divergence = measure(macro, rules.mid_term)
+        memory, verdict = count_mid_term(memory, seen, signal, divergence, rules)
+        yield verdict
 
 
 def _capital(inputs: Sequence[SessionInputs], rules: SignalRules) -> Iterator[CostOfCapital | None]:
     beta = WeeklyBeta()
     for seen in inputs:
-        if seen.vnq is not None and seen.spx is not None:
-            beta = beta.update(seen.session, seen.vnq, seen.spx)
-        yearly = yearly_distribution([amount for _, amount in seen.distributions], rules.distribution)
-        yield cost_of_capital(seen.vnq, yearly, seen.baa, seen.treasury_10y, beta.value, rules.reserve)
+        beta = count_beta(beta, seen)
+        yield cost_of(seen, beta, rules)
 
 
 def _reserve(
@@ -225,9 +193,8 @@ def _reserve(
 ) -> Iterator[Verdict]:
     state = ReserveState()
     for seen, cost in zip(inputs, capital, strict=True):
-        spread = None if cost is None else cost.spread if rules.spread == "capital" else cost.ddm_gap
-        state, readings, fired = reserve(state, seen.session, spread, False, rules.reserve)
-        yield Verdict(readings, fired)
+        state, verdict = count_reserve(state, seen, cost, rules)
+        yield verdict
 
 
 def _curves(inputs: Sequence[SessionInputs]) -> Iterator[Curve]:
@@ -262,8 +229,3 @@ def _roll_yield(session: date, pair: tuple[date, date], vx1: float | None, vix: 
 
 def _ratio(one: float | None, other: float | None, shift: float = 0.0) -> float | None:
     return None if not one or not other else round_ratio(one / other + shift)
-
-
-def _section(kind: type[T], section: Mapping[str, Any]) -> T:
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # every kind is a dataclass
-    return restore(kind, {name: value for name, value in section.items() if name in known})

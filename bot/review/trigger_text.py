@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from textwrap import wrap
 
-from bot.review.signals import LAYERS, MID_TERM_OPEN_SESSIONS
 from bot.review.triggers import (
     INCONCLUSIVE_BELOW,
     LOOSE_ABOVE,
@@ -14,6 +13,7 @@ from bot.review.triggers import (
     TriggerReport,
     median_vix,
 )
+from strategies.layers import LAYERS
 
 # Counts that the method states for its own span, with a remark where a reading had to be chosen.
 REFERENCE_SPAN = (date(2007, 4, 2), date(2023, 12, 29))
@@ -38,7 +38,7 @@ _FIRES: tuple[tuple[str, str, int, str], ...] = (
     ("sign", "L2", 6, ""),
     ("no_macro", "L2", 9, ""),
     ("after_l1", "L2", 0, ""),
-    ("unlagged", "L2", 46, f"the layer counts as open for {MID_TERM_OPEN_SESSIONS} sessions after a fire"),
+    ("unlagged", "L2", 46, "the layer counts as open for `open_sessions` after a fire"),
     ("seed", "L3", 3, _REARMED),
     ("rearm_half_sigma", "L3", 3, ""),
 )

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import date
 from statistics import median
 
-from bot.review.inputs import SessionInputs
-from bot.review.signals import LAYERS, Day, Walk
+from bot.review.signals import Day, Walk
+from strategies.layers import LAYERS
 from strategies.mid_term import FLIP_SPACING_SESSIONS
 from strategies.packs import PACKS, Pack
 from strategies.regime import Regime
 from strategies.rules import SignalRules
+from strategies.session_inputs import SessionInputs
 
 FALL_MIN_FRACTION = 0.10
 PEAK_SESSIONS = 252

@@ -22,6 +22,7 @@ def mid_term_rules(**changes: Any) -> MidTermRules:
         divergence_change_months=3,
         divergence_window_months=60,
         divergence_above_sd=1.0,
+        open_sessions=45,
     )
     return replace(defaults, **changes)
 

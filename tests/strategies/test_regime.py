@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 
 from market.sessions import session_offset
 from strategies.regime import Regime, RegimeState, regime
-from strategies.triggers import NearTermState, near_term
-from tests.strategies.world import near_term_rules
 
 PAIR = (date(2030, 1, 16), date(2030, 2, 13))
 
@@ -97,11 +95,26 @@ def test_a_missing_price_is_unknown_and_carries_the_state() -> None:
 
 
 @given(st.lists(st.none() | st.integers(-20, 20).map(lambda n: n / 100), max_size=60))
-def test_a_crisis_is_the_one_that_the_near_term_layer_knows(path: list[float | None]) -> None:
-    tape, near = Tape(), NearTermState()
+def test_new_condors_are_barred_from_eight_percent_on_until_three_closes_below_four(
+    path: list[float | None],
+) -> None:
+    tape, crisis, quiet = Tape(), False, 0
     for b in path:
         label = tape.close(b)
-        vx1, vx2 = (None, None) if b is None else (100.0 * (1.0 + b), 100.0)
-        near, _, _ = near_term(near, tape.day, 0.0, vx1, vx2, PAIR, near_term_rules())
-        if label is not None:
-            assert (label is Regime.CRISIS) == near.crisis
+        if b is None:
+            assert label is None
+            continue
+        if round(b, 6) > 0.08:
+            crisis, quiet = True, 0
+        elif crisis:
+            quiet = quiet + 1 if b < 0.04 else 0
+            crisis = quiet < 3
+        assert label is not None
+        assert label.bars_new_condors == crisis
+        assert label.bars_call_adjustments or not crisis
+
+
+def test_an_inversion_is_seen_without_the_index() -> None:
+    tape = Tape()
+    assert tape.close(0.02, vix=None) is Regime.STRESS
+    assert tape.close(0.09, vix=None) is Regime.CRISIS

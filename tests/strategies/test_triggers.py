@@ -242,19 +242,6 @@ def test_a_provisional_reading_leaves_the_state_alone() -> None:
     assert fired is False
 
 
-def test_crisis_begins_at_once_and_ends_after_three_quieter_closes() -> None:
-    tape = warm()
-    tape.close(0.0, 0.09)
-    assert tape.state.crisis
-    for b in (0.03, 0.05, 0.03, 0.03):
-        tape.close(0.0, b)
-        assert tape.state.crisis
-    tape.close(0.0, None)
-    assert tape.state.crisis
-    tape.close(0.0, 0.03)
-    assert not tape.state.crisis
-
-
 def test_both_backwardations_are_read_whichever_decides() -> None:
     state = NearTermState()
     _, readings, _ = near_term(state, START, 0.0, 20.0, 18.0, PAIR, RULES, vix=25.0)

@@ -120,7 +120,7 @@ def test_every_verb_helps(alvh: Shell, verb: str) -> None:
         ("why", "foo"),
         ("logs", "--strategy", "foo"),
         ("why", "--at", "lunch"),
-        ("why", "L2"),
+        ("why", "L4"),
         ("logs", "--since", "lunch"),
         ("logs", "--decision", "dither"),
         ("history", "check", "nowhere"),
@@ -235,7 +235,7 @@ def test_why_draws_the_truth_table(alvh: Shell, journal: Path) -> None:
     assert "front_backwardation" in ended.out
     assert "> 0.08" in ended.out
     found = alvh("why", "--json").json
-    assert [each["strategy"] for each in found["strategies"]] == ["L1", "condor"]
+    assert [each["strategy"] for each in found["strategies"]] == ["L1", "L2", "L3", "condor"]
     assert (
         alvh("why", "L1", "--at", "2020-02-27T09:20", "--json").json["strategies"][0]["decision"]["verb"]
         == "fire"

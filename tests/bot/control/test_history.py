@@ -36,8 +36,10 @@ def test_an_import_leaves_a_journal_that_verifies_and_that_a_daemon_can_go_on_wi
     found = verify(tmp_path / "journal")
     assert (found.fault, found.closed) == (None, True)
     state = open_journal(tmp_path / "journal").state
-    assert state.daily.net_advances[DAYS[-1]] == 100 + 2 * (len(DAYS) - 1)
-    assert state.daily.settlements[DAYS[0]] == {date(2020, 3, 18): 15.0}
+    waiting = state.daily.waiting
+    last, first = waiting["nyse_net_advances"][-1], waiting["vx_settlement:2020-03-18"][0]
+    assert last[1:] == (DAYS[-1], 100 + 2 * (len(DAYS) - 1))
+    assert first[1:] == (DAYS[0], 15.0)
 
 
 def test_imported_records_carry_the_moment_by_which_all_was_known(folder: Path, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_an_older_fire_found_while_catching_up_opens_nothing() -> None:
     before = previous_session(YESTERDAY)
     done = settled(fed(inverted=(before,)))
     assert [decision.verb for decision in told(done)] == [Verb.READ]
-    assert done.state.near_term.last_fire == before
+    assert done.state.layers.near.last_fire == before
     assert done.state.hedge.pending is None
 
 
@@ -119,24 +119,20 @@ def test_a_value_from_the_future_or_a_provisional_one_is_never_used(
     state = ready()
     for seen in (ahead, provisional):
         for series in (NET_ADVANCES, f"{VX_SETTLEMENT}{FUTURES[0].expiry}"):
-            assert know(state, ObservationsKnown(series, (seen,)), MORNING).daily in (
-                state.daily,
-                replace(state.daily, settlements={}),
-            )
+            assert know(state, ObservationsKnown(series, (seen,)), MORNING).daily == state.daily
 
 
 def test_a_value_counts_from_the_moment_it_was_known() -> None:
     seen = Observation(MORNING, YESTERDAY, 12.0)
     state = know(ready(), ObservationsKnown(NET_ADVANCES, (seen,)), MORNING)
-    assert state.daily.net_advances == {YESTERDAY: 12.0}
+    assert state.daily.waiting == {NET_ADVANCES: ((MORNING, YESTERDAY, 12.0),)}
 
 
 def test_values_of_sessions_already_counted_are_not_kept_and_other_series_are_passed_over() -> None:
     state = settled(fed()).state
     state = after(state, breadth(warm()), *settlements(warm()), time=MORNING)
-    assert state.daily.net_advances == {}
-    assert state.daily.settlements == {}
-    other = ObservationsKnown("vix", (Observation(MORNING, YESTERDAY, 20.0),))
+    assert state.daily.waiting == {}
+    other = ObservationsKnown("sunspots", (Observation(MORNING, SESSION, 20.0),))
     assert know(state, other, MORNING).daily == state.daily
 
 
@@ -144,11 +140,11 @@ def test_each_session_counts_once_also_after_a_restart() -> None:
     done = settled(fed())
     again = settled(done.state)
     assert again.decisions == ()
-    assert again.state.near_term == done.state.near_term
+    assert again.state.layers.near == done.state.layers.near
     restarted = replace(done.state, jobs_done={})
     once_more = settled(restarted)
     assert told(once_more) == []
-    assert once_more.state.near_term == done.state.near_term
+    assert once_more.state.layers.near == done.state.layers.near
 
 
 def test_sessions_missed_while_the_daemon_was_away_are_counted_in_order() -> None:
@@ -157,8 +153,8 @@ def test_sessions_missed_while_the_daemon_was_away_are_counted_in_order() -> Non
     time = known_after(next_two[-1]) + timedelta(hours=15)
     state = after(state, breadth(next_two), *settlements(next_two, 20.0, 21.0), time=time)
     done = settled(state, session_offset(SESSION, 2), time)
-    assert done.state.near_term.last_session == next_two[-1]
-    assert done.state.near_term.rsi.changes == DAYS + 2
+    assert done.state.layers.near.last_session == next_two[-1]
+    assert done.state.layers.near.rsi.changes == DAYS + 2
     assert [decision.session for decision in told(done)] == [next_two[-1]]
 
 
@@ -201,7 +197,7 @@ def test_the_review_tells_provisional_readings_and_never_fires() -> None:
     assert decision.verb is Verb.READ
     assert "provisional" in decision.reason
     assert values["front_backwardation"] == 0.2
-    assert done.state.near_term == state.near_term
+    assert done.state.layers.near == state.layers.near
     assert done.state.hedge == state.hedge
     assert done.state.daily.live_net_advances == {SESSION: -1200.0}
 
@@ -212,7 +208,7 @@ def test_the_live_count_of_breadth_stands_in_where_the_final_one_does_not_come()
     tomorrow = session_offset(SESSION, 1)
     time = known_after(SESSION) + timedelta(hours=15)
     done = settled(after(state, *settlements([SESSION], 20.0, 21.0), time=time), tomorrow, time)
-    assert done.state.near_term.last_breadth == SESSION
+    assert done.state.layers.near.last_breadth == SESSION
     assert done.state.daily.live_net_advances == {}
 
 

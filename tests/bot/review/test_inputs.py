@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.engine.observations import as_of
 from bot.errors import FeedError
 from bot.publications import known_at
-from bot.review.inputs import SessionInputs, as_of, read_history, session_inputs
+from bot.review.inputs import read_history, session_inputs
 from market.series import Observation
 from market.sessions import next_session, session_offset, sessions
+from strategies.session_inputs import SessionInputs
 from tests.bot.review.daily_history import write_history
 
 DAY = date(2020, 3, 4)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.review.inputs import as_of, read_history, session_inputs
+from bot.engine.observations import as_of
+from bot.review.inputs import read_history, session_inputs
 from bot.review.signals import Day, Walk, as_json
 from bot.review.trigger_text import page
 from bot.review.triggers import TriggerReport, report

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.review.inputs import SessionInputs, read_history, session_inputs
+from bot.review.inputs import read_history, session_inputs
 from bot.review.signals import Day, Walk
 from bot.review.trigger_text import page
 from bot.review.triggers import Fire, base_rate, falls, flips, report
 from market.sessions import sessions
 from strategies.packs import PACKS
+from strategies.session_inputs import SessionInputs
 from tests.bot.review.daily_history import base_rules, write_history
 
 DAYS = sessions(date(2020, 1, 2), date(2020, 12, 31))
