@@ -14,7 +14,7 @@ from bot.engine.step import step
 from tests.bot.engine.conftest import Recorded
 from tests.bot.engine.desk import ready
 
-CHECKPOINT_BYTES_MAX = 256 * 1024
+CHECKPOINT_BYTES_MAX = 384 * 1024  # most of it, once only: what a warm-up brought and is not counted yet
 
 
 def test_the_recorded_session_holds_what_the_tests_need(recorded: Recorded) -> None:
