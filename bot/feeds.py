@@ -216,7 +216,9 @@ def history_observations(folder: Path, first: date, last: date) -> tuple[Observa
             text = _text(str(path), path.read_bytes())
             known += [_within(series, first, last) for series in read(text, str(path), first, last)]
     if not known:
-        raise FeedError(f"{folder}: none of {', '.join(_HISTORY_FILES)} in it: check history.folder")
+        raise FeedError(
+            f"{folder}: none of {', '.join(_HISTORY_FILES)} in it: give the folder with the daily series"
+        )
     return tuple(series for series in known if series.observations)
 
 

@@ -21,9 +21,11 @@ from bot.errors import JournalError, JournalInUseError
 from bot.segments import (
     GENESIS,
     HASH_MARK,
+    PACKED,
     SCHEMA,
     Record,
     first_seq,
+    last_hash,
     read_head,
     read_records,
     seal,
@@ -31,6 +33,7 @@ from bot.segments import (
     segment_number,
     segments,
     split_line,
+    sync_folder,
 )
 from bot.verification import Fault, Verification, misnumbered, verify, walk_segment
 
@@ -77,7 +80,8 @@ class Journal:
         self._lines: list[bytes] = []
         self._runs: list[tuple[Path, bytes]] = []
         self._segment = segment
-        self._day = segment_day(segment) if segment is not None else ""
+        # Nothing is written behind a packed segment: the next record begins a new one, whatever its day.
+        self._day = segment_day(segment) if segment is not None and segment.suffix != PACKED else ""
         self._open_path: Path | None = None
         self._file = self._head_file = -1
         self._failure = ""
@@ -214,7 +218,7 @@ class Journal:
                 self._file = -1
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             self._open_path = path
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         view = memoryview(data)
         while view:
             view = view[os.write(self._file, view) :]
@@ -225,14 +229,6 @@ def _first_head(folder: Path) -> None:
     temporary = folder / "head.new"
     temporary.write_bytes(canonical({"count": 0, "head": GENESIS}))
     temporary.replace(folder / "head")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,12 +261,13 @@ def _find_end(folder: Path) -> _End:
         return _End(0, GENESIS, None)
     start = max((i for i, path in enumerate(files) if first_seq(path) <= max(promised, 1)), default=0)
     count = first_seq(files[start]) - 1 if start else 0
-    end = _End(count, _last_hash(files[start - 1]) if start else GENESIS, None)
+    end = _End(count, last_hash(files[start - 1]) if start else GENESIS, None)
     for path in files[start:]:
         walk = walk_segment(path, end.count, end.head, head)
         end = _End(walk.count, walk.head, path if walk.count > end.count else end.segment)
         if walk.fault is not None or not walk.lines:
-            if end.count < promised or path != files[-1] or _has_records_behind(path, walk.good_bytes):
+            whole = path != files[-1] or path.suffix == PACKED
+            if end.count < promised or whole or _has_records_behind(path, walk.good_bytes):
                 raise _damaged(walk.fault or Fault(path.name, 1, "the segment is empty"))
             end = _End(end.count, end.head, end.segment, path, walk.good_bytes)
     if head is None and end.count:
@@ -310,13 +307,5 @@ def _repair(end: _End) -> str:
             os.fsync(segment.fileno())
     else:
         end.torn.unlink()
-        _sync_folder(end.torn.parent)
+        sync_folder(end.torn.parent)
     return f"{end.torn.name}: cut {cut} bytes behind record {end.count} that were never completed"
-
-
-def _last_hash(path: Path) -> str:
-    """Hash in a segment's last line; what is not one fits no record."""
-    with path.open("rb") as segment:
-        segment.seek(0, os.SEEK_END)
-        segment.seek(max(0, segment.tell() - 67))
-        return segment.read()[-67:-3].decode("ascii", "replace")

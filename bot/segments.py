@@ -6,16 +6,20 @@ here writes.
 """
 
 import hashlib
+import os
 import re
+from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
 from bot.codec import canonical
 from bot.errors import JournalError
+from bot.packing import unpack
 
 GENESIS = "0" * 64
 SCHEMA = 1
@@ -25,7 +29,8 @@ _START = b'{"seq":'
 _KIND_MARK = b'","kind":"'
 _BODY_MARK = b'","body":'
 _PREFIX_MAX = 160  # number, time and kind always stand within the first bytes of a line
-_NAME = re.compile(r"(\d{4,})-(\d{4}-\d{2}-\d{2})\.jsonl")
+PACKED = ".gz"
+_NAME = re.compile(r"(\d{4,})-(\d{4}-\d{2}-\d{2})\.jsonl(\.gz)?")
 _NO_RECORD = 1 << 62
 
 
@@ -62,9 +67,64 @@ def seal(prefix: bytes, previous: str) -> str:
 
 
 def segments(folder: Path) -> list[Path]:
-    """Segment files in order of their numbers."""
-    numbered = [path for path in folder.glob("*.jsonl") if _NAME.fullmatch(path.name)]
-    return sorted(numbered, key=segment_number)
+    """Segment files in order of their numbers; where one stands plain and packed, the plain one."""
+    named = sorted(path for path in folder.glob("*.jsonl*") if _NAME.fullmatch(path.name))
+    plain = {path.name for path in named}
+    kept = [path for path in named if path.suffix != PACKED or path.name.removesuffix(PACKED) not in plain]
+    return sorted(kept, key=segment_number)
+
+
+def strays(folder: Path) -> list[str]:
+    """Names of files that look like segments and are none."""
+    return sorted(
+        path.name
+        for path in folder.glob("*.jsonl*")
+        if path.name.endswith((".jsonl", ".jsonl" + PACKED)) and not _NAME.fullmatch(path.name)
+    )
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """A segment's lines, plain or packed, each with its line end.
+
+    Raises JournalError naming segment:line where a packed one does not read on.
+    """
+    number = 0
+    try:
+        with _opened(path) as (stream, is_packed):
+            if not is_packed:
+                yield from stream
+                return
+            rest = b""
+            for piece in unpack(stream):
+                *whole, rest = (rest + piece).split(b"\n")
+                for line in whole:
+                    number += 1
+                    yield line + b"\n"
+            if rest:
+                yield rest
+    except ValueError as error:
+        raise JournalError(f"{path.name}:{number + 1}: {error}") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, bool]]:
+    """The file, and whether it is packed: a plain segment may have been packed since it was listed."""
+    try:
+        stream = path.open("rb")
+    except FileNotFoundError:
+        path = path.with_name(path.name + PACKED)
+        stream = path.open("rb")
+    with stream:
+        yield stream, path.suffix == PACKED
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def segment_number(path: Path) -> int:
@@ -74,7 +134,7 @@ def segment_number(path: Path) -> int:
 
 def segment_day(path: Path) -> str:
     """The UTC date in a segment's name."""
-    return path.name.partition("-")[2].removesuffix(".jsonl")
+    return path.name.partition("-")[2][:10]
 
 
 def split_line(line: bytes) -> tuple[bytes, str]:
@@ -117,18 +177,17 @@ def read_records(folder: Path, after: int = 0, kinds: frozenset[str] | None = No
     wanted = None if kinds is None else frozenset(kind.encode() for kind in kinds)
     for index, path in enumerate(files[start:], start=start):
         skipping = index == start and after > 0
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.endswith(b"\n") and index == len(files) - 1:
-                    return
-                try:
-                    if skipping and sequence_of(line) <= after:
-                        continue
-                    if wanted is not None and kind_of(line) not in wanted:
-                        continue
-                except ValueError as error:
-                    raise JournalError(f"{path.name}:{number}: not a readable record ({error})") from error
-                yield _parse(line.rstrip(b"\n"), path.name, number)
+        for number, line in enumerate(lines_of(path), start=1):
+            if not line.endswith(b"\n") and index == len(files) - 1:
+                return
+            try:
+                if skipping and sequence_of(line) <= after:
+                    continue
+                if wanted is not None and kind_of(line) not in wanted:
+                    continue
+            except ValueError as error:
+                raise JournalError(f"{path.name}:{number}: not a readable record ({error})") from error
+            yield _parse(line.rstrip(b"\n"), path.name, number)
 
 
 def newest_first(folder: Path, kind: str) -> Iterator[Record]:
@@ -138,8 +197,7 @@ def newest_first(folder: Path, kind: str) -> Iterator[Record]:
     """
     wanted = kind.encode()
     for path in reversed(segments(folder)):
-        lines = path.read_bytes().split(b"\n")
-        lines.pop()
+        lines = _complete_lines(path)
         for number in range(len(lines), 0, -1):
             line = lines[number - 1]
             try:
@@ -153,17 +211,31 @@ def newest_first(folder: Path, kind: str) -> Iterator[Record]:
 def last_record(folder: Path) -> Record | None:
     """The last complete record, or None in an empty journal."""
     for path in reversed(segments(folder)):
-        lines = path.read_bytes().split(b"\n")
-        lines.pop()
+        lines = _complete_lines(path)
         if lines:
             return _parse(lines[-1], path.name, len(lines))
     return None
 
 
+def _complete_lines(path: Path) -> list[bytes]:
+    return [line[:-1] for line in lines_of(path) if line.endswith(b"\n")]
+
+
+def last_hash(path: Path) -> str:
+    """Hash in a segment's last line; what is not one fits no record."""
+    if path.suffix == PACKED:
+        line = b"".join(deque(lines_of(path), maxlen=1))
+    else:
+        with path.open("rb") as segment:
+            segment.seek(0, os.SEEK_END)
+            segment.seek(max(0, segment.tell() - 67))
+            line = segment.read()
+    return line[-67:-3].decode("ascii", "replace")
+
+
 def first_seq(path: Path) -> int:
     """Sequence number of a segment's first record; a very large number for a segment without one."""
-    with path.open("rb") as segment:
-        line = segment.readline()
+    line = next(lines_of(path), b"")
     try:
         return sequence_of(line) if line.endswith(b"\n") else _NO_RECORD
     except ValueError as error:

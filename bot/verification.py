@@ -13,12 +13,14 @@ import orjson
 from bot.errors import JournalError
 from bot.segments import (
     GENESIS,
+    lines_of,
     read_head,
     seal,
     segment_day,
     segment_number,
     segments,
     split_line,
+    strays,
 )
 
 Progress = Callable[[int], None]
@@ -89,7 +91,7 @@ def _look(folder: Path, progress: Progress | None) -> Verification:
     except JournalError as error:
         return Verification(0, GENESIS, False, Fault("head", 1, str(error).partition(": ")[2]))
     files = segments(folder)
-    stray = sorted({path.name for path in folder.glob("*.jsonl")} - {path.name for path in files})
+    stray = strays(folder)
     walk = Walk(0, GENESIS, False, None, 0, 0)
     for expected, path in enumerate(files, start=1):
         fault = misnumbered(path, expected)
@@ -124,13 +126,16 @@ def walk_segment(path: Path, count: int, previous: str, head: tuple[int, str] | 
     """Check one segment's lines against `count` records before them that end in the hash `previous`."""
     closed, number, size = False, 0, 0
     day = b'"time":"' + segment_day(path).encode()
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
+    try:
+        for number, line in enumerate(lines_of(path), start=1):
             what, digest, kind = _judge(line, count + 1, previous, day, head)
             if what:
                 return Walk(count, previous, closed, Fault(path.name, number, what), size, number)
             closed = kind == "Closed"
             count, previous, size = count + 1, digest, size + len(line)
+    except JournalError as error:
+        fault = Fault(path.name, number + 1, str(error).split(": ", 1)[1])
+        return Walk(count, previous, False, fault, size, number)
     return Walk(count, previous, closed, None, size, number)
 
 

@@ -83,7 +83,7 @@ def _read(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        remedy = "give the path of an existing file with --config, or leave it out"
+        remedy = "give the path of an existing file, or leave it out"
         raise ConfigError((Problem(str(path), "", f"cannot be read ({error.strerror})", remedy),)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         remedy = "mend the line; texts stand in quotes, tables under [headings]"

@@ -31,6 +31,7 @@ from simulator.clock import MarketClock
 from simulator.control_port import ControlPort
 from simulator.exchange import Exchange
 from simulator.faults import FaultPlanError
+from simulator.generator import Scenario
 from simulator.historical import HistoricalMarket
 from simulator.http_pages import PageServer
 from simulator.model import Market
@@ -246,11 +247,17 @@ def _market(
     seed: int, history: Path | None, start: datetime, scenario: str, sparse_chains: bool = False
 ) -> Market:
     if history is None:
+        if scenario not in list(Scenario):
+            raise GatewayError(f"--scenario takes one of {', '.join(Scenario)}, not {scenario!r}")
         try:
             return StochasticMarket(seed, start, 1.0, scenario, sparse_chains=sparse_chains)
         except ValueError as error:
             raise GatewayError(f"--seed {seed} --scenario {scenario}: {error}") from error
     try:
         return HistoricalMarket(history, start, date(2023, 12, 29), HISTORY_STEP_S, sparse_chains)
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise GatewayError(
+            f"--history: {error.filename}: {error.strerror}: give a folder of daily series"
+        ) from error
+    except ValueError as error:
         raise GatewayError(f"--history {history}: {error}") from error

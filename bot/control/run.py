@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from bot.archive import keep_packed
 from bot.broker.adapter import IbBroker
 from bot.clock import BrokerClock, Clock, WallClock
 from bot.commit import WriterThread
@@ -94,13 +95,15 @@ async def run_live(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.stop, signal.Signals(number).name)
     on_ready(daemon)
-    keeping = None if gateway is None else loop.create_task(gateway.keep_alive(alert))
+    beside = [loop.create_task(keep_packed(settings.journal_folder, alert))]
+    if gateway is not None:
+        beside.append(loop.create_task(gateway.keep_alive(alert)))
     try:
         await daemon.run()
         journal.journal.close(daemon.last_time)
     finally:
-        if keeping is not None:
-            keeping.cancel()
+        for task in beside:
+            task.cancel()
         writer.close()
         journal.journal.release()
     return daemon

@@ -17,7 +17,7 @@ from bot.logs import decision_fields, log_line
 from bot.records import DECISION
 from bot.review.decisions import DECISIONS, Told, names_of, short_name, told
 from bot.review.text import moment, number, plain
-from bot.segments import first_seq, last_record, segment_day, segments
+from bot.segments import first_seq, last_record, lines_of, segment_day, segments
 
 _OPENED = "Opened"
 
@@ -134,6 +134,6 @@ def _seq_before(folder: Path, since: datetime | None) -> int:
     day = since.astimezone(UTC).date().isoformat()
     for path in segments(folder):
         if segment_day(path) >= day:
-            return max(first_seq(path) - 1, 0) if path.stat().st_size else 0
+            return max(first_seq(path) - 1, 0) if any(lines_of(path)) else 0
     end = last_record(folder)
     return end.seq if end is not None else 0
