@@ -8,24 +8,22 @@ the committer differ.
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
 from datetime import datetime, timedelta
-from typing import Any
 
 from bot import schedule
 from bot.clock import Clock
 from bot.commit import Committer
+from bot.connection import IDLE_SILENCE_MAX, SILENCE_MAX, Connection, Daemonry
 from bot.durability import Durability
 from bot.engine.decide import may_evaluate
-from bot.engine.state import EngineState
 from bot.engine.step import step
+from bot.errands import Errands
 from bot.errors import BrokerError, CrashLoopError, NotPaperAccountError
 from bot.events import (
     Alert,
     CancelOrder,
     Command,
     Connected,
-    Disconnected,
     Event,
     ListOptions,
     Opened,
@@ -42,19 +40,13 @@ from bot.jobs import FAR_FUTURE, SessionJobs
 from bot.opening import OpenJournal
 from bot.port import BrokerPort, Observers, SlowFeeds
 from bot.stopping import StopAskedError, StopSignal
-from market.contract import Contract
 from strategies.base import Intent
 
 UNCLEAN_STARTS_MAX = 6
 CRASH_LOOP_WINDOW = timedelta(minutes=10)
 ACCOUNT_INTERVAL = timedelta(seconds=30)
-# While quotes flow they prove the link; a heartbeat is asked for after this much silence.
-SILENCE_MAX = timedelta(seconds=10)
-IDLE_SILENCE_MAX = timedelta(seconds=40)  # out of hours
-RECONCILE_AGAIN = timedelta(seconds=30)
 BEHIND_MAX = timedelta(seconds=2)
 STOP_DEADLINE_S, STOP_LOOK_S = 7.0, 0.2
-RECONNECT_FIRST_S, RECONNECT_MAX_S = 1.0, 60.0
 
 _WIRE = (PlaceOrder, ReplaceOrder, CancelOrder)
 
@@ -89,22 +81,37 @@ class Daemon:
         self._interval = timedelta(seconds=opened.evaluation_interval_s)
         self._waiting: deque[Event] = deque()
         self._wake = asyncio.Event()
-        self._group: asyncio.TaskGroup | None = None
-        self._requests: dict[asyncio.Task[None], None] = {}
+        self._errands = Errands(self.post)
         self._stop = StopSignal()
         self._last_time = journal.state.time
         self._account_at: datetime | None = None
-        self._evaluation_at = self._heartbeat_at = self._reconcile_at = FAR_FUTURE
-        self._idle_silence = idle_silence
+        self._evaluation_at = FAR_FUTURE
         self._unclean_starts_max = unclean_starts_max
         self._jobs = SessionJobs(
             broker,
             feeds,
             self._stop,
             self._take,
-            self._start,
+            self._errands.start,
             self.post,
             alert=lambda alert: observers.alert(self._now(), alert),
+        )
+        self._connection = Connection(
+            broker,
+            Daemonry(
+                now=self._now,
+                state=lambda: self.state,
+                take=self._take,
+                post=self.post,
+                drain=self._drain,
+                account=self._take_account,
+                ready=self._ready,
+            ),
+            self._errands,
+            self._stop,
+            observers,
+            max(SILENCE_MAX, 2 * self._interval),
+            idle_silence,
         )
         broker.sink = self.post
 
@@ -146,8 +153,8 @@ class Daemon:
         await self._take(self._opened)
         await self._durability.now(self._now())  # a start that dies at once must count as one
         async with asyncio.TaskGroup() as group:
-            self._group = group
-            await self._reconnect(connected)
+            self._errands.group = group
+            await self._connection.make(connected)
             await self._trade(until)
             await self._wind_down()
         await self._broker.disconnect()
@@ -157,7 +164,7 @@ class Daemon:
         while not self._stop.reason:
             await self._take_waiting()
             if not self.state.connected and not self._broker.is_connected:
-                await self._reconnect()
+                await self._connection.make()
                 continue
             now = self._now()
             if until is not None and now >= until:
@@ -173,7 +180,8 @@ class Daemon:
                 self._jobs.retry_after(now)
             if now >= self._evaluation_at:
                 await self._evaluate(now)
-            await self._housekeep(now)
+            await self._connection.housekeep(now)
+            await self._durability.in_turn(now, self.state)
             await self._sleep(until)
 
     async def _sleep(self, until: datetime | None) -> None:
@@ -181,7 +189,7 @@ class Daemon:
         if self._waiting or self._stop.reason:
             return
         self._wake.clear()
-        targets = (self._evaluation_at, self._jobs.due_at, self._heartbeat_at, until)
+        targets = (self._evaluation_at, self._jobs.due_at, self._connection.heartbeat_at, until)
         timer = asyncio.ensure_future(self._clock.sleep_until(min(t for t in targets if t is not None)))
         waker = asyncio.ensure_future(self._wake.wait())
         try:
@@ -200,7 +208,7 @@ class Daemon:
     async def _take_quotes(self, now: datetime) -> None:
         quotes = self._broker.take_quotes()
         if quotes is not None:
-            self._heartbeat_at = now + max(SILENCE_MAX, 2 * self._interval)
+            self._connection.proved(now)
         elif not self.state.look_due:
             return
         await self._take(quotes if quotes is not None else QuotesTaken((), ()))
@@ -211,7 +219,7 @@ class Daemon:
             event = self._waiting.popleft()
             await self._take(event)
             if isinstance(event, Connected):  # the link behind the gateway came back by itself
-                self._ask_for_evidence(self._now())
+                self._connection.ask_for_evidence(self._now())
         if self.state.look_due and may_evaluate(self.state, self._now()):
             await self._take_quotes(self._now())
 
@@ -226,49 +234,11 @@ class Daemon:
             self._account_at = now
             await self._take(account)
 
-    # --- connection life
-
-    async def _establish(self, connected: Connected) -> None:
-        """From a fresh connection to a reconciled book."""
-        await self._take(connected)
-        self._broker.remember(_known_contracts(self.state))
-        await self._take(await self._stop.unless(self._broker.name_contracts()))
-        await self._take(await self._stop.unless(self._broker.reconcile()))
-        await self._take_account(self._now())
-        now = self._now()
+    def _ready(self, now: datetime) -> None:
+        """The book is reconciled: from here on there is something to decide."""
         self._jobs.begin(now)
         self._evaluation_at = schedule.next_evaluation(now, self._interval)
-        self._heartbeat_at = now + SILENCE_MAX
         self._observers.status(now, "ready")
-
-    async def _reconnect(self, connected: Connected | None = None) -> None:
-        """Try, ever more slowly, until the gateway answers and the book is reconciled; a stop ends it.
-
-        `connected` is a connection that stands already.
-        """
-        wait_s = RECONNECT_FIRST_S
-        while not self._stop.reason:
-            try:
-                if connected is None:
-                    connected = await self._stop.unless(self._broker.connect())
-                await self._establish(connected)
-                return
-            except NotPaperAccountError:
-                raise
-            except StopAskedError:
-                return
-            except BrokerError as error:
-                self._observers.alert(self._now(), Alert("warning", "broker.unreachable", str(error)))
-                await self._broker.disconnect()
-                await self._drain()
-                if self.state.connected:
-                    await self._take(Disconnected(str(error)))
-                connected = None
-            wake = asyncio.ensure_future(self._wake.wait())
-            self._wake.clear()
-            await asyncio.wait({wake}, timeout=wait_s)
-            wake.cancel()
-            wait_s = min(wait_s * 2, RECONNECT_MAX_S)
 
     async def _wind_down(self) -> None:
         """Decide nothing new, cancel opening orders, and wait a little for the broker to confirm."""
@@ -280,8 +250,7 @@ class Daemon:
             await asyncio.sleep(STOP_LOOK_S)
             await self._drain()
         await self._drain()
-        for request in tuple(self._requests):
-            request.cancel()  # whatever it would still tell, the next start asks for again
+        self._errands.cancel()
 
     def _is_opening(self) -> bool:
         return any(line.intent is Intent.OPEN for line in self.state.working())
@@ -311,9 +280,9 @@ class Daemon:
         elif isinstance(command, StreamLines):
             self._broker.stream(command.con_ids)
         elif isinstance(command, ListOptions):
-            self._start(self._broker.list_options(command))
+            self._errands.start(self._broker.list_options(command))
         elif isinstance(command, Reconcile):
-            self._start(self._broker.reconcile())
+            self._errands.start(self._broker.reconcile())
         else:
             self._observers.alert(time, command)
 
@@ -335,46 +304,7 @@ class Daemon:
         except BrokerError as error:
             self._observers.alert(time, Alert("error", "order.not_sent", f"{command.order_ref}: {error}"))
 
-    def _start(self, request: Coroutine[Any, Any, Event]) -> None:
-        """Let a request to the broker run beside the loop; its answer is an event like any other."""
-        if self._group is None:
-            raise RuntimeError("requests start while the daemon runs")
-        task = self._group.create_task(self._answer(request))
-        self._requests[task] = None
-
-        def ended(done: asyncio.Task[None]) -> None:
-            del self._requests[done]
-            request.close()  # it may have been cancelled before it began
-
-        task.add_done_callback(ended)
-
-    def _ask_for_evidence(self, now: datetime) -> None:
-        """Without a reconciliation nothing is decided: it is asked for until it has come."""
-        self._reconcile_at = now + RECONCILE_AGAIN
-        self._start(self._broker.reconcile())
-
-    async def _answer(self, request: Coroutine[Any, Any, Event]) -> None:
-        try:
-            self.post(await request)
-        except BrokerError as error:
-            # The engine asks again when it still needs the answer.
-            self.post(RequestFailed(str(error)))
-
     # --- durability and time
-
-    async def _housekeep(self, now: datetime) -> None:
-        """Heartbeat, also while only the gateway is left; checkpoint, and durable telemetry now and then."""
-        if now >= self._heartbeat_at and (self.state.connected or self._broker.is_connected):
-            self._heartbeat_at = now + (SILENCE_MAX if may_evaluate(self.state, now) else self._idle_silence)
-            try:
-                await self._stop.unless(self._broker.heartbeat())
-            except StopAskedError:
-                return
-            except BrokerError as error:
-                self.post(Disconnected(str(error)))
-        if self.state.connected and not self.state.reconciled and now >= self._reconcile_at:
-            self._ask_for_evidence(now)
-        await self._durability.in_turn(now, self.state)
 
     def _compare_clock(self) -> None:
         """Market time before the journal's end is told: nothing is decided until it has caught up."""
@@ -391,10 +321,3 @@ class Daemon:
             now = self._last_time
         self._last_time = now
         return now
-
-
-def _known_contracts(state: EngineState) -> list[Contract]:
-    """Contracts the journal can name: what is held, what is listed, what is ordered."""
-    held = [leg.contract for structure in state.structures.values() for leg in structure.combo.legs]
-    listed = [contract for listing in state.listings.values() for contract in listing.contracts]
-    return [*state.contracts.values(), *listed, *held]

@@ -30,6 +30,15 @@ class StopSignal:
         self.reason = self.reason or reason
         self._asked.set()
 
+    async def asked_within(self, seconds: float) -> bool:
+        """Wait so long, or until a stop is asked for; whether it is."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._asked.wait()
+        except TimeoutError:
+            return False
+        return True
+
     async def unless(self, request: Coroutine[Any, Any, Answer]) -> Answer:
         """The answer of `request`. Raises what it raises, and StopAskedError once a stop is asked for."""
         task = asyncio.ensure_future(request)

@@ -218,11 +218,18 @@ class Told:
     decisions: list[Decision] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     states: list[str] = field(default_factory=list)
+    alerted: list[tuple[datetime, Alert]] = field(default_factory=list)
+    on_alert: Callable[[Alert], None] = lambda _: None
 
     def observers(self) -> Observers:
         """For the daemon."""
         return Observers(
             lambda _, decision: self.decisions.append(decision),
-            lambda _, alert: self.alerts.append(alert),
+            self._alert,
             lambda _, text: self.states.append(text),
         )
+
+    def _alert(self, at: datetime, alert: Alert) -> None:
+        self.alerts.append(alert)
+        self.alerted.append((at, alert))
+        self.on_alert(alert)

@@ -1,0 +1,192 @@
+"""The daemon's connection to the broker: made, proved, lost, and made again.
+
+A session that stands proves nothing. While quotes flow they prove the link; after some silence the gateway is
+asked for its time, and a gateway that does not answer is left. A connection that is gone is tried again, ever
+more slowly, until it stands and the book is reconciled; an outage that lasts is told, and told again. A
+gateway that has lost the broker behind it is left as well when it does not find it again.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from bot.engine.state import EngineState
+from bot.errands import Errands
+from bot.errors import BrokerError, NotPaperAccountError
+from bot.events import Alert, Connected, Disconnected, Event
+from bot.jobs import FAR_FUTURE
+from bot.port import BrokerPort, Observers
+from bot.stopping import StopAskedError, StopSignal
+from market.broker_hours import reset_end
+from market.contract import Contract
+from market.sessions import MARKET_TZ, is_session, option_close, regular_hours
+
+# While quotes flow they prove the link; a heartbeat is asked for after this much silence.
+SILENCE_MAX = timedelta(seconds=10)
+IDLE_SILENCE_MAX = timedelta(seconds=40)  # out of hours
+RECONCILE_AGAIN = timedelta(seconds=30)
+RECONNECT_FIRST_S, RECONNECT_MAX_S = 1.0, 60.0
+JITTER_FRACTION = 0.2
+OUTAGE_TOLD_AFTER = timedelta(minutes=5)
+OUTAGE_TOLD_AGAIN = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Daemonry:
+    """What a connection needs of the daemon it belongs to.
+
+    `take` carries an event through the engine at once, `drain` everything that has come in, `account` takes
+    the account's figures, and `ready` is told that the book is reconciled.
+    """
+
+    now: Callable[[], datetime]
+    state: Callable[[], EngineState]
+    take: Callable[[Event], Awaitable[None]]
+    post: Callable[[Event], None]
+    drain: Callable[[], Awaitable[None]]
+    account: Callable[[datetime], Awaitable[None]]
+    ready: Callable[[datetime], None]
+
+
+class Connection:
+    """The life of one daemon's sessions with its gateway."""
+
+    def __init__(
+        self,
+        broker: BrokerPort,
+        daemon: Daemonry,
+        errands: Errands,
+        stop: StopSignal,
+        observers: Observers,
+        silence: timedelta = SILENCE_MAX,
+        idle_silence: timedelta = IDLE_SILENCE_MAX,
+    ) -> None:
+        self.heartbeat_at = FAR_FUTURE
+        self._broker = broker
+        self._daemon = daemon
+        self._errands = errands
+        self._stop = stop
+        self._observers = observers
+        self._silence, self._idle_silence = silence, idle_silence
+        self._reconcile_at = FAR_FUTURE
+        self._down_since: datetime | None = None
+        self._told_at: datetime | None = None
+
+    def proved(self, now: datetime) -> None:
+        """Quotes came: the link lives."""
+        self.heartbeat_at = now + self._silence
+
+    def ask_for_evidence(self, now: datetime) -> None:
+        """Without a reconciliation nothing is decided: it is asked for until it has come."""
+        self._reconcile_at = now + RECONCILE_AGAIN
+        self._errands.start(self._broker.reconcile())
+
+    async def make(self, connected: Connected | None = None) -> None:
+        """Try, ever more slowly, until the gateway answers and the book is reconciled; a stop ends it.
+
+        `connected` is a connection that stands already. Raises NotPaperAccountError.
+        """
+        attempt = 0
+        while not self._stop.reason:
+            try:
+                if connected is None:
+                    connected = await self._stop.unless(self._broker.connect())
+                await self._establish(connected)
+                return
+            except NotPaperAccountError:
+                raise
+            except StopAskedError:
+                return
+            except BrokerError as error:
+                self._observers.alert(self._daemon.now(), Alert("warning", "broker.unreachable", str(error)))
+                await self._broker.disconnect()
+                await self._daemon.drain()
+                if self._daemon.state().connected:
+                    await self._daemon.take(Disconnected(str(error)))
+                connected = None
+            self._watch_outage(self._daemon.now())
+            await self._stop.asked_within(back_off_s(attempt, self._seed()))
+            attempt += 1
+
+    async def housekeep(self, now: datetime) -> None:
+        """Heartbeat, also while only the gateway is left; evidence that is still missing; a long outage."""
+        state = self._daemon.state()
+        if now >= self.heartbeat_at and (state.connected or self._broker.is_connected):
+            self.heartbeat_at = now + (self._silence if _is_open(now) else self._idle_silence)
+            try:
+                await self._stop.unless(self._broker.heartbeat())
+            except StopAskedError:
+                return
+            except BrokerError as error:
+                self._daemon.post(Disconnected(str(error)))
+        if state.connected and not state.reconciled and now >= self._reconcile_at:
+            self.ask_for_evidence(now)
+        if self._watch_outage(now) and self._broker.is_connected:
+            # The gateway stands and has no broker: perhaps another greeting finds one.
+            await self._broker.disconnect()
+
+    async def _establish(self, connected: Connected) -> None:
+        """From a fresh connection to a reconciled book."""
+        await self._daemon.take(connected)
+        self._broker.remember(known_contracts(self._daemon.state()))
+        await self._daemon.take(await self._stop.unless(self._broker.name_contracts()))
+        await self._daemon.take(await self._stop.unless(self._broker.reconcile()))
+        now = self._daemon.now()
+        await self._daemon.account(now)
+        now = self._daemon.now()
+        self.heartbeat_at = now + SILENCE_MAX
+        self._watch_outage(now)
+        self._daemon.ready(now)
+
+    def _watch_outage(self, now: datetime) -> bool:
+        """Tell an outage that lasts; True when that was just done.
+
+        In the broker's reset windows being away is usual: time is counted from their end.
+        """
+        if self._daemon.state().connected:
+            if self._told_at is not None:
+                self._observers.alert(now, Alert("info", "broker.back", "the broker is in reach again"))
+            self._down_since = self._told_at = None
+            return False
+        since = self._down_since = self._down_since or now
+        if (resetting := reset_end(now)) is not None:
+            self._down_since = max(since, resetting)
+            return False
+        due = since + OUTAGE_TOLD_AFTER if self._told_at is None else self._told_at + OUTAGE_TOLD_AGAIN
+        if now < due:
+            return False
+        self._told_at = now
+        text = (
+            f"no broker since {since.astimezone(MARKET_TZ):%Y-%m-%d %H:%M:%S} New York: look at the gateway"
+        )
+        self._observers.alert(now, Alert("error", "broker.outage", f"{text}, it may want a login"))
+        return True
+
+    def _seed(self) -> str:
+        opened = self._daemon.state().opened
+        return "" if opened is None else f"{opened.account} {opened.start}"
+
+
+def back_off_s(attempt: int, seed: str) -> float:
+    """Seconds to wait behind the failed `attempt`, from 0: doubled each time, at most a minute.
+
+    A fifth is taken off by the seed, so that several daemons do not call at one gateway in step. Equal seeds
+    give equal waits.
+    """
+    wait_s = min(RECONNECT_FIRST_S * 2.0 ** min(attempt, 10), RECONNECT_MAX_S)
+    share = int.from_bytes(sha256(f"{seed} {attempt}".encode()).digest()[:4]) / 2**32
+    return float(wait_s * (1.0 - JITTER_FRACTION * share))
+
+
+def known_contracts(state: EngineState) -> list[Contract]:
+    """Contracts the journal can name: what is held, what is listed, what is ordered."""
+    held = [leg.contract for structure in state.structures.values() for leg in structure.combo.legs]
+    listed = [contract for listing in state.listings.values() for contract in listing.contracts]
+    return [*state.contracts.values(), *listed, *held]
+
+
+def _is_open(now: datetime) -> bool:
+    """Whether options trade at the aware `now`."""
+    day = now.astimezone(MARKET_TZ).date()
+    return is_session(day) and regular_hours(day)[0] <= now <= option_close(day)

@@ -1,0 +1,125 @@
+"""The life of a connection: tried again ever more slowly, an outage told, and a stop that never waits for it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.connection import RECONNECT_MAX_S, back_off_s
+from bot.events import Connected, Disconnected
+from market.sessions import MARKET_TZ
+from tests.bot.daemon_desk import START, Desk, one_condor_is_wanted, play
+
+
+@pytest.fixture(autouse=True)
+def strategies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One condor is wanted."""
+    one_condor_is_wanted(monkeypatch)
+
+
+def outages(desk: Desk) -> list[datetime]:
+    """When an outage was told."""
+    return [at for at, alert in desk.told.alerted if alert.name == "broker.outage"]
+
+
+def test_waits_double_up_to_a_minute_are_the_same_for_the_same_seed_and_differ_between_daemons() -> None:
+    waits = [back_off_s(attempt, "DU1 1") for attempt in range(12)]
+    assert waits == [back_off_s(attempt, "DU1 1") for attempt in range(12)]
+    assert waits != [back_off_s(attempt, "DU2 1") for attempt in range(12)]
+    for attempt, wait_s in enumerate(waits):
+        whole = min(2.0**attempt, RECONNECT_MAX_S)
+        assert 0.8 * whole <= wait_s <= whole
+    assert back_off_s(10_000, "x") <= RECONNECT_MAX_S
+
+
+def test_a_stop_asked_for_while_a_failed_connection_is_being_closed_ends_at_once(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "journal")
+
+    async def script() -> float:
+        broker = desk.broker()
+        daemon, journal = desk.daemon()
+        loop = asyncio.get_running_loop()
+        closing = broker.disconnect
+
+        async def slow_disconnect() -> None:
+            await asyncio.sleep(0.5)
+            await closing()
+
+        broker.disconnect = slow_disconnect  # type: ignore[method-assign]  # the double's own behaviour
+        loop.call_later(60.0, broker.failing.add, "connect")
+        loop.call_later(60.0, broker.drop)
+        loop.call_later(400.0, daemon.stop, "SIGTERM")
+
+        def stop_within_a_close(*_: object) -> None:
+            if loop.time() > 300.0:
+                loop.call_later(0.25, daemon.stop, "SIGTERM")
+                asked.append(loop.time() + 0.25)
+
+        asked: list[float] = []
+        desk.told.on_alert = stop_within_a_close
+        await daemon.run()
+        journal.release()
+        return loop.time() - asked[0]
+
+    assert play(desk, script) < 2.0
+
+
+def test_an_outage_is_told_after_five_minutes_and_every_hour_until_it_is_over(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "journal", interval_s=60.0)
+
+    async def script() -> None:
+        broker = desk.broker()
+        loop = asyncio.get_running_loop()
+        loop.call_later(60.0, broker.failing.add, "connect")
+        loop.call_later(61.0, broker.drop)
+        loop.call_later(61.0 + 2.5 * 3600, broker.failing.clear)
+        await desk.trade(START + timedelta(hours=3))
+
+    play(desk, script)
+    since = START + timedelta(seconds=61)
+    told = [(at - since).total_seconds() / 60.0 for at in outages(desk)]
+    assert len(told) == 3
+    for minutes, expected in zip(told, (5.0, 65.0, 125.0), strict=True):
+        assert expected <= minutes <= expected + 3.0
+    assert [alert.name for alert in desk.told.alerts].count("broker.back") == 1
+
+
+def test_the_nightly_reset_is_told_when_it_is_not_over_five_minutes_after_its_end(
+    tmp_path: Path,
+) -> None:
+    midnight = datetime(2020, 2, 4, 0, 10, tzinfo=MARKET_TZ).astimezone(UTC)
+    for restored, expected in ((timedelta(hours=1, minutes=40), 0), (timedelta(hours=3), 1)):
+        desk = Desk(tmp_path / f"{expected}", midnight, interval_s=60.0)
+
+        async def script(desk: Desk = desk, restored: timedelta = restored) -> None:
+            broker = desk.broker()
+            loop = asyncio.get_running_loop()
+            loop.call_later(400.0, lambda: broker.sink(Disconnected("1100")))
+            back = restored.total_seconds()
+            loop.call_later(back, broker.failing.clear)
+            loop.call_later(back, lambda: broker.is_connected and broker.sink(Connected(broker.account, 9)))
+            loop.call_later(401.0, broker.failing.add, "connect")
+            await desk.trade(midnight + timedelta(hours=4), commit_interval=timedelta(minutes=10))
+
+        play(desk, script)
+        ends = datetime(2020, 2, 4, 1, 45, tzinfo=MARKET_TZ).astimezone(UTC)
+        told = outages(desk)
+        assert len(told) >= expected
+        assert bool(told) is bool(expected)
+        for at in told[:1]:
+            assert timedelta(minutes=5) <= at - ends <= timedelta(minutes=7)
+
+
+def test_a_gateway_that_does_not_find_its_broker_again_is_greeted_anew(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "journal", interval_s=60.0)
+
+    async def script() -> bool:
+        broker = desk.broker()
+        loop = asyncio.get_running_loop()
+        loop.call_later(60.0, lambda: broker.sink(Disconnected("1100, and never 1101 or 1102")))
+        state = await desk.trade(START + timedelta(minutes=20))
+        return state.connected and state.reconciled
+
+    assert play(desk, script)
+    assert desk.broker_of_record().epoch == 2
