@@ -1,4 +1,4 @@
-"""The life of a connection: tried again ever more slowly, an outage told, and a stop that never waits for it."""
+"""The life of a connection: tried ever more slowly, an outage told, and a stop that never waits for it."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
