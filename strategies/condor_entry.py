@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from math import floor, sqrt
 
 from market.contract import Combo, Contract, Right, iron_condor
@@ -34,6 +35,7 @@ from strategies.strikes import (
 )
 
 SYMBOL, TRADING_CLASS = "SPX", "SPXW"
+WINGS_SHOWN = 3
 PREPARATION = timedelta(minutes=20)
 CLOSE_MARGIN = timedelta(minutes=60)  # on a half day the window ends this long before the close
 
@@ -164,8 +166,10 @@ def _look(
     # Without a forward the window stays as it is, lines and all, until the quotes come back.
     lines = (
         *parity,
-        *_with_wings(rungs, puts, window.put_centre, -width),
-        *_with_wings(rungs, calls, window.call_centre, width),
+        *_by_need(
+            _with_wings(rungs, puts, window.put_centre, -width),
+            _with_wings(rungs, calls, window.call_centre, width),
+        ),
     )
     if market is None:
         return _View(window, lines, reason=reason)
@@ -185,8 +189,10 @@ def _look(
     window = replace(window, put_centre=put_centre, call_centre=call_centre)
     lines = (
         *parity,
-        *_with_wings(rungs, puts, put_centre if put is None else put.strike, -width),
-        *_with_wings(rungs, calls, call_centre if call is None else call.strike, width),
+        *_by_need(
+            _with_wings(rungs, puts, put_centre if put is None else put.strike, -width),
+            _with_wings(rungs, calls, call_centre if call is None else call.strike, width),
+        ),
     )
     if put is None or call is None:
         missing = [side for side, found in (("put", put), ("call", call)) if found is None]
@@ -197,9 +203,20 @@ def _look(
 def _with_wings(
     rungs: Ladder, options: Sequence[Contract], likely: float, offset: float
 ) -> tuple[Contract, ...]:
-    """One side's lines: its window, and the wings of the three strikes around the likely one."""
-    nearest = sorted(options, key=lambda option: (abs(option.strike - likely), option.strike))[:3]
-    return (*options, *(rungs.options[(one.strike + offset, one.right or Right.PUT)] for one in nearest))
+    """One side's lines from the likely strike outwards, the wings of the first three right behind them."""
+    lines: list[Contract] = []
+    for place, one in enumerate(
+        sorted(options, key=lambda option: (abs(option.strike - likely), option.strike))
+    ):
+        lines.append(one)
+        if place < WINGS_SHOWN:
+            lines.append(rungs.options[(one.strike + offset, one.right or Right.PUT)])
+    return tuple(lines)
+
+
+def _by_need(puts: Sequence[Contract], calls: Sequence[Contract]) -> tuple[Contract, ...]:
+    """Both sides in turn, the most needed first: where lines run short, the farthest strikes go."""
+    return tuple(one for pair in zip_longest(puts, calls) for one in pair if one is not None)
 
 
 def _priced(

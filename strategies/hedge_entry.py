@@ -33,6 +33,7 @@ from strategies.strikes import (
 
 STRATEGY, LAYER = "near_term", "L1"
 SYMBOL = TRADING_CLASS = "VIX"
+SHORTS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +120,18 @@ def _look(
 def _call_lines(
     rungs: Ladder, centre: float, long: DeltaStrike | None, rules: NearTermRules
 ) -> tuple[Contract, ...]:
-    """The window's calls and the short legs of those likely to be chosen."""
+    """The window's calls from the likely one outwards, the short legs of the first three behind them."""
     options = options_at(rungs, centre, Right.CALL, 0.0)
     middle = centre if long is None else long.strike
-    likely = sorted(options, key=lambda option: (abs(option.strike - middle), option.strike))[:3]
-    shorts = (rungs.first_at_or_above(option.strike + rules.width_min_pts) for option in likely)
-    return (*options, *(rungs.options[(strike, Right.CALL)] for strike in shorts if strike is not None))
+    lines: list[Contract] = []
+    for place, one in enumerate(
+        sorted(options, key=lambda option: (abs(option.strike - middle), option.strike))
+    ):
+        lines.append(one)
+        short = rungs.first_at_or_above(one.strike + rules.width_min_pts) if place < SHORTS_SHOWN else None
+        if short is not None:
+            lines.append(rungs.options[(short, Right.CALL)])
+    return tuple(lines)
 
 
 def _priced(

@@ -242,7 +242,7 @@ class IbBroker:
         """Stream exactly these contracts from now on. Changes go out as the pace allows; none is lost."""
         self._wanted = tuple(con_ids)
         if self._session is not None:
-            self._session.outbox.stream(con_ids)
+            self._session.stream(con_ids)
 
     def take_quotes(self) -> QuotesTaken | None:
         """Quotes that changed since the last call and the feeds that live; None when neither changed."""

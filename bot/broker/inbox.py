@@ -30,6 +30,7 @@ _LINK_LOST = {1100, 1300, 2110}
 _LINK_RESTORED = {1101: True, 1102: False}  # code -> whether the subscriptions are gone
 _FARM_BROKEN = {2103, 2105, 2157}
 _FARM_FINE = {2100, 2104, 2106, 2107, 2108, 2119, 2158}
+_NO_MORE_LINES = 101
 _COMPETING_SESSION = 10197
 _NO_REFUSAL = {165, 10167}
 _ACCOUNT_TAGS = {"NetLiquidation", "TotalCashValue", "InitMarginReq", "MaintMarginReq"}
@@ -181,6 +182,9 @@ class Inbox:
         elif (con_id := self.lines.contract_of(request_id)) is not None:
             if code == _COMPETING_SESSION:
                 self.lines.interrupt()
+            elif code == _NO_MORE_LINES:
+                self.lines.refuse(request_id)
+                text += " (lower market_data_lines_max in the rules to what the account has)"
             self.notify(Alert("warning", "market_data_refused", f"contract {con_id}: {code} {text}"))
         elif code in _NO_REFUSAL or 2100 <= code < 2200 or not self.requests.refuse(request_id, code, text):
             self.notify(Alert("warning", "broker_message", f"{code} {text}"))

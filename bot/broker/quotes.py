@@ -72,14 +72,15 @@ class LineBook:
         self._silence = silence
         self._lines: dict[int, Line] = {}
         self._requests: dict[int, int] = {}
+        self._refused: frozenset[int] = frozenset()
         self._ticked: dict[int, Line] = {}
         self._proved: dict[Feed, datetime] = {}
         self._alive: tuple[Feed, ...] = ()
 
     @property
     def streamed(self) -> frozenset[int]:
-        """Ids of the contracts that are subscribed."""
-        return frozenset(self._requests)
+        """Ids of the contracts that are subscribed, or were refused since the wish for lines last changed."""
+        return self._refused.union(self._requests)
 
     def open(self, request_id: int, contract: Contract) -> None:
         """A line was subscribed."""
@@ -93,11 +94,23 @@ class LineBook:
         self._ticked.pop(line.con_id, None)
         return request_id
 
+    def refuse(self, request_id: int) -> None:
+        """The account has no more lines (error 101): this one never was. It is tried again by `retry`."""
+        line = self._lines.pop(request_id)
+        self._requests.pop(line.con_id)
+        self._ticked.pop(line.con_id, None)
+        self._refused |= {line.con_id}
+
+    def retry(self) -> None:
+        """The wish for lines has changed, and some may be free now."""
+        self._refused = frozenset()
+
     def clear(self) -> None:
         """The broker forgot all subscriptions, or we lost the broker."""
         self._lines.clear()
         self._requests.clear()
         self._ticked.clear()
+        self.retry()
         self.interrupt()
 
     def interrupt(self) -> None:

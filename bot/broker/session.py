@@ -6,7 +6,7 @@ order id the gateway hands out again, can never be taken for something of anothe
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -186,6 +186,11 @@ class Session:
             self.evidence.doubt(order_ref, f"never written: {reason}")
         self.requests.abandon(reason)
         self._lines.clear()
+
+    def stream(self, con_ids: Sequence[int]) -> None:
+        """Stream exactly these contracts; those the account had no line for are asked for once more."""
+        self._lines.retry()
+        self.outbox.stream(con_ids)
 
     def _subscribe(self, con_id: int) -> None:
         contract = self._contracts.get(con_id)

@@ -8,12 +8,13 @@ was. It also asks for the listings and quotes the strategies still need.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.engine.lines import LinePlan, plan_lines
 from bot.engine.orders import hold, order_reference, place
 from bot.engine.records import replace
 from bot.engine.release_days import end_openings, windows
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.engine.working import tend
-from bot.events import Command, Feed, ListOptions, QuotesTaken, StreamLines
+from bot.events import Alert, Command, Feed, ListOptions, QuotesTaken, StreamLines
 from market.contract import Contract, SecurityType
 from market.sessions import MARKET_TZ, option_close, regular_hours
 from risk.context import LiveOrder, ReviewContext
@@ -125,16 +126,18 @@ def _want(state: EngineState, found: dict[str, Evaluation], time: datetime) -> S
                 requested.append(key)
                 commands.append(ListOptions(symbol, trading_class, expiry))
     named = {c.con_id for c in state.contracts.values() if c.security_type is not SecurityType.OPTION}
-    read = {line.con_id for evaluation in found.values() for line in evaluation.lines}
+    wanted = {name: [line.con_id for line in one.lines] for name, one in found.items()}
     under_way = {leg.contract.con_id for line in state.working() for leg in line.order.combo.legs}
     under_way.update(con_id for con_id in state.portfolio.positions() if con_id in state.contracts)
-    lines = tuple(sorted(named | read | under_way))
+    lines_max = state.parameters.limits.market_data_lines_max if state.parameters is not None else 0
+    plan = plan_lines(named, under_way, wanted, lines_max)
+    lines, streamed = plan.lines, set(plan.lines)
+    read = streamed.intersection(con_id for ids in wanted.values() for con_id in ids)
     if lines != state.lines:
         commands.append(StreamLines(lines))
+    commands += _tell_dropped(state, plan, lines_max)
     quotes = state.quotes
-    gone = [
-        con_id for con_id in quotes if con_id not in named and con_id not in read and con_id not in under_way
-    ]
+    gone = [con_id for con_id in quotes if con_id not in streamed]
     if gone:
         # A quote that is no longer streamed grows old without anybody noticing: it is forgotten.
         quotes = {con_id: quote for con_id, quote in quotes.items() if con_id not in set(gone)}
@@ -149,9 +152,19 @@ def _want(state: EngineState, found: dict[str, Evaluation], time: datetime) -> S
         lines=lines,
         quotes=quotes,
         read=tuple(sorted(read)),
+        short_of_lines=tuple(name for name, _ in plan.dropped),
         feeds_asked=asked,
     )
     return Step(state, (), tuple(commands))
+
+
+def _tell_dropped(state: EngineState, plan: LinePlan, lines_max: int) -> list[Command]:
+    """Say when lines run short, for whom, and when they suffice again; not each time their number changes."""
+    if tuple(name for name, _ in plan.dropped) == state.short_of_lines:
+        return []
+    if not plan.dropped:
+        return [Alert("info", "lines.enough", f"all lines fit into {lines_max} again")]
+    return [Alert("warning", "lines.short", f"{lines_max} lines are not enough: {plan.text}")]
 
 
 def _headroom_usd(state: EngineState, reserved_usd: float) -> float | None:

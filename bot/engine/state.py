@@ -90,6 +90,7 @@ class EngineState:
         default_factory=dict
     )  # since when lines of a feed are asked for
     lines: tuple[int, ...] = ()
+    short_of_lines: tuple[str, ...] = ()  # strategies some of whose lines do not fit into the budget
     account: AccountTaken | None = None
     account_time: datetime | None = None
     session_nav_usd: float | None = None  # NAV at the open of the session

@@ -22,6 +22,7 @@ from bot.journal import Journal
 from bot.opening import open_journal, opening_record
 from bot.port import Observers
 from config.rules import Rules
+from simulator.entitlements import Entitlements
 from simulator.exchange import Exchange
 from simulator.gateway import Gateway
 from simulator.model import Market
@@ -98,6 +99,7 @@ class VirtualHouse:
     feeds: Mapping[str, str] = field(default_factory=dict)
     killers: list[Killer] = field(default_factory=list)
     lives: int = 0
+    entitlements: Entitlements | None = None
 
     def run(self, ends: Sequence[Killer | datetime], until: datetime) -> tuple[EngineState, Venue]:
         """One life for each of `ends`, a kill or the market time of a clean stop, then a last one.
@@ -111,7 +113,7 @@ class VirtualHouse:
         assert isinstance(loop, VirtualLoop)
         clock = VirtualClock(loop, self.start)
         exchange = Exchange(self.market, ACCOUNT)
-        gateway = Gateway(exchange, clock.now)
+        gateway = Gateway(exchange, clock.now, self.entitlements)
         server = await loop.create_server(lambda: GatewayProtocol(gateway), HOST, PORT)
         driving = loop.create_task(drive(gateway, timedelta(seconds=self.interval_s), clock.sleep_until))
         for end in [*ends, until]:

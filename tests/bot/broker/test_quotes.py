@@ -232,6 +232,29 @@ def test_a_refused_line_is_told_and_has_no_quote(code: int) -> None:
     at_the_desk(script)
 
 
+def test_a_line_the_account_has_not_is_asked_for_again_when_the_wish_changes_and_not_before() -> None:
+    async def script(desk: Desk) -> None:
+        ids = await streaming(desk, CALL, PUT)
+        desk.gateway.error(ids[PUT.con_id], 101, "Max number of tickers has been reached.")
+        await desk.settle(3)
+        assert len(desk.gateway.sent(1)) == 2, "the same wish is not repeated into the same refusal"
+        assert "market_data_lines_max" in desk.alerts[0].text
+        tick(desk, ids[PUT.con_id], BID, 5.0, 10)
+        await desk.settle()
+        assert desk.broker.take_quotes() is None
+        desk.broker.stream((PUT.con_id,))
+        await desk.settle()
+        assert [fields[2] for fields in desk.gateway.sent(2)] == [str(ids[CALL.con_id])]
+        assert [int(fields[3]) for fields in desk.gateway.sent(1)] == [PUT.con_id, CALL.con_id, PUT.con_id]
+        tick(desk, int(desk.gateway.sent(1)[-1][2]), BID, 5.0, 10)
+        await desk.settle()
+        taken = desk.broker.take_quotes()
+        assert taken is not None
+        assert [row[0] for row in taken.quotes] == [PUT.con_id]
+
+    at_the_desk(script)
+
+
 def test_a_change_of_lines_sends_only_the_difference_and_ended_lines_first() -> None:
     async def script(desk: Desk) -> None:
         ids = await streaming(desk, CALL, PUT)
