@@ -10,8 +10,9 @@ from typing import Final
 
 from simulator import client_messages as ask
 from simulator import replies
-from simulator.model import PositionLine, Venue
+from simulator.model import PositionLine
 from simulator.peer import Peer
+from simulator.venue import Venue
 
 _VALUES_EVERY_S: Final = 180.0
 _PNL_EVERY_S: Final = 1.0

@@ -15,6 +15,7 @@ from simulator.account import STARTING_CASH_USD, Account
 from simulator.blotter import Blotter
 from simulator.clearing import Clearing
 from simulator.floor import Floor, changed
+from simulator.interest import CashInterest
 from simulator.judgement import Refusal
 from simulator.model import (
     AccountChanged,
@@ -31,7 +32,7 @@ HAND_CLIENT: Final = 0
 
 
 class BackOffice:
-    """The side door to one account (implements simulator.model.HandOrders)."""
+    """The side door to one account (implements simulator.venue.HandOrders)."""
 
     def __init__(
         self,
@@ -84,6 +85,10 @@ class BackOffice:
         self._clearing.booked_at.clear()
         self._checkpoint()
         return [*reports, AccountChanged(gone)]
+
+    def pay_interest(self, interest: CashInterest) -> None:
+        """Pay and charge interest on cash from now on."""
+        self._clearing.interest = interest
 
     def refuse_next(self, code: int, text: str) -> None:
         """Refuse the next order with this error, whatever it is."""

@@ -15,9 +15,9 @@ from simulator.entitlements import Entitlements
 from simulator.fault_injection import FaultInjector
 from simulator.faults import Fault, FaultPlan, FaultPlanError, fault_of, read_plan
 from simulator.gateway import Gateway
-from simulator.model import Venue
 from simulator.path_market import PathMarket
 from simulator.script import read_script
+from simulator.venue import Venue
 
 #: Held time is moved in steps no longer than this, so that orders meet the market on the way.
 STEP_S: Final = 10.0
@@ -59,6 +59,9 @@ class PaperBox:
             if not isinstance(venue.market, PathMarket):
                 raise FaultPlanError("only a market with a path of its own can be scripted")
             venue.market.follow(script.market)
+            script.account.apply(rights.entitlements, rights.settings)
+            if script.account.interest is not None:
+                venue.by_hand.pay_interest(script.account.interest)
         if clock.is_held:
             rights.entitlements.snapshot_s = 0.0  # while time stands a snapshot would have no end
         self.gateway = Gateway(venue, clock.now, rights.entitlements, settings=rights.settings)

@@ -44,7 +44,7 @@ from simulator.store import StateError, Store
 
 
 class Exchange:
-    """The venue of one paper account (implements simulator.model.Venue)."""
+    """The venue of one paper account (implements simulator.venue.Venue)."""
 
     def __init__(
         self,

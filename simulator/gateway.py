@@ -21,12 +21,12 @@ from simulator.model import (
     OrderError,
     OrderRequest,
     Report,
-    Venue,
     WhatIfAnswer,
     WorkingOrder,
 )
 from simulator.peer import Edge
 from simulator.session import Session
+from simulator.venue import Venue
 
 #: Orders whose requests are remembered before those that ended on earlier days are let go.
 _REQUESTS_KEPT: Final = 64

@@ -8,8 +8,9 @@ from simulator import client_messages as ask
 from simulator import order_replies, replies
 from simulator.back_office import HAND_CLIENT
 from simulator.judgement import invalid
-from simulator.model import Execution, OrderChanged, OrderRequest, Report, Venue, WhatIfAnswer, WorkingOrder
+from simulator.model import Execution, OrderChanged, OrderRequest, Report, WhatIfAnswer, WorkingOrder
 from simulator.peer import Peer
+from simulator.venue import Venue
 from simulator.wire import Value
 
 #: Why orders are not taken at all; empty while they are.

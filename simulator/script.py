@@ -2,11 +2,12 @@
 
 `[[path]]` entries say how far the index and VIX stand from where the market would have gone by itself, in
 percent, reached in a straight line from the entry before (or from zero at the open); the last one stays. An
-`[[event]]` is a fault of a moment (`simulator/faults.py`).
+`[[event]]` is a fault of a moment (`simulator/faults.py`). `[account]` says what the account may see and do
+(`simulator/script_account.py`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from simulator.days import Ohlc, SessionDay
 from simulator.faults import MESSAGE_FAULTS, Fault, FaultPlanError, after_s, faults_of, read_document
 from simulator.paths import Line, SessionPath
+from simulator.script_account import ScriptAccount, script_account
 
 #: How much of a scripted move of VIX a VX future follows.
 VX_SHARE: Final = 0.5
@@ -84,19 +86,21 @@ class Script:
 
     market: MarketScript = MarketScript()
     events: tuple[Fault, ...] = ()
+    account: ScriptAccount = field(default_factory=ScriptAccount)
 
 
 def read_script(path: Path, opened: datetime) -> Script:
     """The script in a TOML or JSON file; times count from the market's opening. Raises FaultPlanError."""
     document = read_document(path)
-    unknown = sorted(set(document) - {"path", "event"})
+    unknown = sorted(set(document) - {"path", "event", "account"})
     if unknown:
-        raise FaultPlanError(f"{path}: {unknown[0]!r} is unknown; a script has `path` and `event`")
+        raise FaultPlanError(f"{path}: {unknown[0]!r} is unknown; a script has `path`, `event`, `account`")
     events = faults_of(document.get("event", []), str(path), "event", opened)
     for event in events:
         if event.kind in MESSAGE_FAULTS:
             raise FaultPlanError(f"{path}: '{event.kind}' strikes messages and belongs in a fault plan")
-    return Script(MarketScript(_points(document.get("path", []), str(path), opened)), events)
+    points = _points(document.get("path", []), str(path), opened)
+    return Script(MarketScript(points), events, script_account(document.get("account", {}), str(path)))
 
 
 def _points(rows: object, where: str, opened: datetime) -> tuple[Point, ...]:

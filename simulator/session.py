@@ -17,7 +17,7 @@ from simulator.api_settings import BREACHES_MAX, ApiSettings, MessageRate
 from simulator.connectivity import Connectivity
 from simulator.entitlements import Entitlements
 from simulator.market_data import MarketDataDesk
-from simulator.model import OrderRequest, Report, Venue
+from simulator.model import OrderRequest, Report
 from simulator.notices import Farm, farm_notice, notice
 from simulator.order_entry import OrderDesk
 from simulator.order_fields import DecodeError, VersionMismatchError
@@ -25,6 +25,7 @@ from simulator.peer import Edge, Peer
 from simulator.price_history import HistoryDesk
 from simulator.requests import decode, subject
 from simulator.streams import StreamDesk
+from simulator.venue import Venue
 from simulator.wire import FrameDecoder, FrameTooLongError, split
 
 #: The newest dialect that every client library decodes, and the oldest that the asyncio libraries accept.

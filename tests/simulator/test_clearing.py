@@ -48,6 +48,19 @@ def test_a_condor_settles_in_cash_at_the_close_of_its_expiry_and_vanishes(value:
     assert values(exchange)["NetLiquidation"] == pytest.approx(1_001_160 - fees - owed, abs=0.01)
 
 
+def test_the_life_of_a_condor_is_accounted_for_to_the_cent() -> None:
+    market, exchange = venue()
+    exchange.submit(condor("BUY", 2, -11.0))
+    # 2 x 11.60 x 100 received; per leg 2 x (0.65 broker + 0.58 exchange + 0.0388 ORF + 0.055 clearing).
+    assert values(exchange)["TotalCashValue"] == round(1_000_000 + 2320.00 - 4 * 2.6476, 2) == 1_002_309.41
+    market.settle_spx(4725.37)
+    market.advance(EXPIRY_CLOSE)
+    exchange.match()
+    # The short put of 4750 is 24.63 in the money.
+    assert values(exchange)["TotalCashValue"] == round(1_002_309.4096 - 2 * 2463.00, 2) == 997_383.41
+    assert values(exchange)["NetLiquidation"] == 997_383.41
+
+
 def test_settlement_can_be_booked_later_as_the_broker_does_overnight() -> None:
     market, exchange = venue(HouseRules(settlement_lag=timedelta(hours=9)))
     exchange.submit(condor("BUY", 1, -11.0))

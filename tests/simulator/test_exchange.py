@@ -7,13 +7,8 @@ from typing import Any
 import pytest
 
 from simulator.floor import HouseRules
-from simulator.model import (
-    OrderChanged,
-    OrderError,
-    Report,
-    Venue,
-    WhatIfAnswer,
-)
+from simulator.model import OrderChanged, OrderError, Report, WhatIfAnswer
+from simulator.venue import Venue
 from tests.simulator.desk import errors, fills, last_order, states, values, venue
 from tests.simulator.hand_market import (
     ACCOUNT,

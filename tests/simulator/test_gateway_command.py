@@ -4,16 +4,24 @@ import http.client
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from market.sessions import MARKET_TZ
+from simulator.clock import wall_now
 from simulator.faults import read_plan
 from simulator.script import read_script
+from simulator.wire import FrameDecoder, frame, split
+from tests.simulator.fixture_venue import SPX
 
 COMMAND = [sys.executable, "-c", "from bot.control.cli import main; main()", "gateway", "--port", "0"]
 
@@ -44,30 +52,95 @@ def test_a_script_cannot_go_on_with_a_kept_account(tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
-def test_a_scripted_gateway_is_steered_over_its_control_port(tmp_path: Path) -> None:
-    faults, script = tmp_path / "faults.json", tmp_path / "script.toml"
-    faults.write_text(json.dumps({"fault": [{"kind": "notice", "code": 2110, "after_s": 30}]}))
-    script.write_text("[[path]]\nat = '10:05'\nspx_pct = -5\n[[event]]\nkind = 'halt'\nsymbol = 'SPX'\n"
-                      "after_s = 60\nfor_s = 600\n")  # fmt: skip
-    extra = ["--speed", "0", "--control-port", "0", "--faults", str(faults), "--script", str(script)]
-    process = subprocess.Popen([*COMMAND, *extra], stdout=subprocess.PIPE, text=True)
+@contextmanager
+def served(*arguments: str) -> Iterator[dict[str, Any]]:
+    """A gateway as a user starts it, and what it announces; it is asked to stop at the end and has to."""
+    process = subprocess.Popen(
+        [*COMMAND, "--control-port", "0", *arguments], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout is not None
-        facts = json.loads(process.stdout.readline())
-        assert facts["market_time"] == "2026-03-02T10:00:00-05:00"
-        connection = http.client.HTTPConnection("127.0.0.1", facts["control_port"], timeout=20)
-        connection.request("POST", "/advance", json.dumps({"seconds": 90}))
-        assert json.loads(connection.getresponse().read())["market_time"].startswith("2026-03-02T15:01:30")
-        connection.close()
-        connection.request("GET", "/status")
-        found = json.loads(connection.getresponse().read())
-        assert (found["halted"], found["faults_struck"]) == (["SPX"], {"halt": 1, "notice": 1})
+        yield json.loads(process.stdout.readline())
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(30)
         if process.stdout is not None:
             process.stdout.close()
     assert code == 0
+
+
+def control(facts: dict[str, Any], path: str, **body: object) -> dict[str, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", facts["control_port"], timeout=20)
+    connection.request("POST" if path != "/status" else "GET", path, json.dumps(body) if body else None)
+    found: dict[str, Any] = json.loads(connection.getresponse().read())
+    connection.close()
+    return found
+
+
+class RawClient:
+    """A client of a few bytes, connected over TCP."""
+
+    def __init__(self, port: int) -> None:
+        self._line = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self._line.sendall(b"API\0" + frame(b"v157..176") + frame(b"71\x002\x005\0\0"))
+        self._frames, self.told = FrameDecoder(), list[list[str]]()
+        self.until(lambda fields: fields[0] == "4")
+
+    def ask(self, *fields: object) -> None:
+        self._line.sendall(frame("".join(f"{field}\0" for field in fields).encode()))
+
+    def until(self, wanted: Callable[[list[str]], bool]) -> list[str]:
+        """The first message of the kind, of those told and of those to come."""
+        while not any(map(wanted, self.told)):
+            data = self._line.recv(65536)
+            assert data, f"hung up on after {self.told[-3:]}"
+            self.told += [split(payload) for payload in self._frames.feed(data)]
+        return next(filter(wanted, self.told))
+
+    def is_hung_up_on(self) -> bool:
+        while data := self._line.recv(65536):
+            self.told += [split(payload) for payload in self._frames.feed(data)]
+        self._line.close()
+        return True
+
+
+def test_a_scripted_gateway_is_steered_over_its_control_port(tmp_path: Path) -> None:
+    faults, script = tmp_path / "faults.json", tmp_path / "script.toml"
+    faults.write_text(json.dumps({"fault": [{"kind": "notice", "code": 2110, "after_s": 30}]}))
+    script.write_text("[[path]]\nat = '10:05'\nspx_pct = -5\n[[event]]\nkind = 'halt'\nsymbol = 'SPX'\n"
+                      "after_s = 60\nfor_s = 600\n[account]\nnot_subscribed = ['SPX']\n")  # fmt: skip
+    with served("--speed", "0", "--faults", str(faults), "--script", str(script)) as facts:
+        assert facts["market_time"] == "2026-03-02T10:00:00-05:00"
+        client = RawClient(facts["port"])
+        client.ask(1, 11, 4, *SPX, 0, "", 0, 0, "")
+        assert client.until(lambda fields: fields[:3] == ["4", "2", "4"])[3] == "354"
+        assert control(facts, "/advance", seconds=90)["market_time"].startswith("2026-03-02T15:01:30")
+        found = control(facts, "/status")
+        assert (found["halted"], found["faults_struck"]) == (["SPX"], {"halt": 1, "notice": 1})
+        assert client.until(lambda fields: fields[0] == "4" and fields[3] == "2110")
+        assert control(facts, "/error", code=2103, text="a farm is gone", client=5) == {"clients": 1}
+        assert client.until(lambda fields: fields[0] == "4" and fields[3:5] == ["2103", "a farm is gone"])
+        assert control(facts, "/drop", client=5) == {"clients": 1}
+        assert client.is_hung_up_on()
+
+
+def test_a_gateway_opens_at_its_time_and_runs_at_its_speed() -> None:
+    with served("--at", "2026-03-03T13:00", "--speed", "600", "--faults", "seed:3") as facts:
+        assert facts["market_time"].startswith("2026-03-03T13:00:0")
+        instants = []
+        for _ in range(2):
+            asked = wall_now()
+            found = datetime.fromisoformat(control(facts, "/status")["market_time"])
+            instants.append((asked, found, wall_now()))
+            time.sleep(0.2)
+        (first_asked, first, first_told), (asked, second, told) = instants
+        moved = second - first
+        assert 600 * (asked - first_told) <= moved <= 600 * (told - first_asked)
+
+
+def test_a_gateway_of_a_time_that_is_none_is_refused() -> None:
+    code, told = refused("--at", "noon")
+    assert (code, "2026-03-02T10:00" in told) == (78, True)
 
 
 def test_the_examples_of_the_documentation_are_read_as_they_stand(tmp_path: Path) -> None:

@@ -7,10 +7,16 @@ import pytest
 
 from market.contract import Right
 from market.sessions import MARKET_TZ
+from simulator.api_settings import ApiSettings
+from simulator.box import PaperBox, Scripting
+from simulator.clock import MarketClock
+from simulator.entitlements import Entitlements
+from simulator.exchange import Exchange
 from simulator.faults import FaultPlanError
 from simulator.instruments import future, index, option
 from simulator.script import MarketScript, read_script
 from simulator.stochastic import StochasticMarket
+from tests.simulator.hand_market import ACCOUNT
 
 OPENED = datetime(2026, 3, 4, 10, 0, tzinfo=MARKET_TZ)
 SPX, VIX = 416904, index("VIX").con_id
@@ -108,12 +114,18 @@ def test_a_script_leaves_the_past_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("[[paths]]\nat = '11:00'", "'paths' is unknown; a script has `path` and `event`"),
+        ("[[paths]]\nat = '11:00'", "'paths' is unknown; a script has `path`, `event`, `account`"),
         ("path = 1", "`path` is a list of tables"),
         ("[[path]]\nat = '11:00'\nspx = -3", "path 1: 'spx' is unknown"),
         ("[[path]]\nat = '11:00'\nspx_pct = 'down'", "'spx_pct' is a number of percent"),
         ("[[path]]\nat = '11:00'\nspx_pct = -99", "'spx_pct' lies between -95 and 1000"),
         ("[[path]]\nat = '12:00'\n[[path]]\nat = '11:00'", "path 2 lies before the one above it"),
+        ("account = 1", "`account` is a table"),
+        ("[account]\nlimes = 3", "account: 'limes' is unknown; it may have credit_pct"),
+        ("[account]\nlines = -3", "'lines' is a whole number from 0 on, not -3"),
+        ("[account]\nread_only = 1", "'read_only' is true or false, not 1"),
+        ("[account]\nnot_subscribed = 'SPX'", "'not_subscribed' is a list of symbols, not 'SPX'"),
+        ("[account]\ncredit_pct = true", "'credit_pct' is a number of percent a year from 0 to 100"),
         ("[[event]]\nkind = 'drop'\nmessage = '*'", "'drop' strikes messages and belongs in a fault plan"),
     ],
 )
@@ -128,3 +140,31 @@ def test_events_of_a_script_are_read_beside_the_path(tmp_path: Path) -> None:
     path.write_text(CRASH, encoding="utf-8")
     (event,) = read_script(path, OPENED).events
     assert (event.kind, event.symbol, event.after_s, event.for_s) == ("halt", "SPX", 7200.0, 900.0)
+
+
+def test_what_a_script_says_of_the_account_holds_for_its_clients(tmp_path: Path) -> None:
+    path = tmp_path / "script.toml"
+    path.write_text(
+        "[account]\nlines = 2\nnot_subscribed = ['VIX']\nwithout_api = ['SPY']\ndelayed_data = true\n"
+        "messages_per_s = 40\nread_only = true\nmaster_client = 9\ncredit_pct = 3.6\n",
+        encoding="utf-8",
+    )
+    market = StochasticMarket(5, OPENED, 60.0)
+    clock = MarketClock(lambda: OPENED, OPENED, 0.0)
+    box = PaperBox(Exchange(market, ACCOUNT), clock, Scripting(script=path))
+    rights, house = box.gateway.entitlements, box.gateway.settings
+    assert [rights.live(symbol) for symbol in ("VIX", "SPY", "SPX")] == [False, False, True]
+    assert (rights.lines, rights.delayed_data) == (2, True)
+    assert (house.messages_per_s, house.read_only, house.master_client_id) == (40, True, 9)
+    box.advance(36 * 3600.0)
+    accrued = next(value for key, value, _ in box.gateway.venue.account_values() if key == "AccruedCash")
+    assert accrued == f"{990_000 * 0.036 / 360:.2f}"
+
+
+def test_a_script_that_is_silent_about_the_account_changes_nothing(tmp_path: Path) -> None:
+    rights, house = Entitlements(lines=7), ApiSettings(read_only=True)
+    path = tmp_path / "script.toml"
+    path.write_text("[account]\n", encoding="utf-8")
+    found = read_script(path, OPENED).account
+    found.apply(rights, house)
+    assert (rights, house, found.interest) == (Entitlements(lines=7), ApiSettings(read_only=True), None)

@@ -178,6 +178,37 @@ def test_when_wednesday_is_a_holiday_vix_settles_on_tuesday() -> None:
     assert book.settled(at(tuesday, 9, 29), at(tuesday, 9, 30)) == 105.00
 
 
+def test_when_the_friday_behind_it_is_a_holiday_vix_settles_on_tuesday_too() -> None:
+    tuesday = date(2019, 3, 19)  # thirty days before the Thursday that stands for Good Friday
+    book = Book(at(date(2019, 3, 18), 11), date(2019, 3, 25), d2019_03_19={"vro": 22.34})
+    before = book.cash
+    (call,) = book.trade(option("VIX", tuesday, 20.0, Right.CALL), "BUY", 4)
+    (vx,) = book.trade(future(tuesday), "SELL", 1)
+    assert call.commission == pytest.approx(4 * (0.65 + 0.0388 + 0.055 + vix_fee(call.price)), abs=1e-9)
+    assert vx.commission == 0.85 + 1.51 + 0.02
+    book.go(at(tuesday, 9, 29))
+    assert not book.market.is_open(call.con_id)
+    assert not book.market.is_open(vx.con_id)
+    book.go(at(tuesday, 9, 30))
+    paid = -4 * 100 * call.price - (call.commission or 0.0) + 1000 * vx.price - 2.38
+    assert book.cash == round(before + paid + 4 * 234.00 - 22_340.00, 2)
+    assert book.open_positions == 0
+
+
+def vix_fee(premium: float) -> float:
+    """The exchange's own fee for a simple VIX order, by premium (METHOD 5)."""
+    tiers = ((0.11, 0.10), (1.0, 0.25), (2.0, 0.45), (1e9, 0.50))
+    return next(fee for below, fee in tiers if premium < below)
+
+
+def test_on_the_eve_of_independence_day_observed_the_weekly_settles_on_thursdays_close() -> None:
+    thursday = date(2020, 7, 2)
+    book = Book(at(date(2020, 7, 1), 11), date(2020, 7, 9), d2020_07_02={"spx": flat(4987.16)})
+    book.trade(option("SPXW", thursday, 5000.0, Right.PUT), "SELL", 2)
+    assert book.settled(at(thursday, 15, 59), at(thursday, 16, 0)) == -2568.00
+    assert book.open_positions == 0
+
+
 def test_a_position_goes_over_a_weekend_and_a_holiday_unsettled() -> None:
     book = Book(at(date(2024, 3, 28), 11), date(2024, 4, 8))
     book.trade(option("SPXW", date(2024, 4, 5), 4900.0, Right.CALL), "BUY", 1)
