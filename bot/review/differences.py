@@ -1,5 +1,6 @@
 """Two canonical values compared field by field."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,8 +43,13 @@ def _of_tables(
 
 
 def _rows(items: list[Any]) -> dict[str, Any]:
-    """Rows by name where each has one of its own, else by position."""
-    names = [item.get("name") if isinstance(item, dict) else None for item in items]
-    if all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
-        return {str(name): item for name, item in zip(names, items, strict=True)}
-    return {str(position): item for position, item in enumerate(items)}
+    """Rows by name, a second one of the same name as `name#2`; by position where some have none."""
+    rows: dict[str, Any] = {}
+    seen: Counter[str] = Counter()
+    for item in items:
+        name = item.get("name") if isinstance(item, dict) else None
+        if not isinstance(name, str):
+            return {str(position): each for position, each in enumerate(items)}
+        seen[name] += 1
+        rows[name if seen[name] == 1 else f"{name}#{seen[name]}"] = item
+    return rows

@@ -24,6 +24,7 @@ from strategies.base import Gate, Reading
 # How far back a strategy's last decision is looked for, and from there the readings and checks behind it.
 LOOK_BACK = timedelta(days=400)
 TABLE_LOOK_BACK = timedelta(days=10)
+LIVE = "snapshot"
 _NOT_A_STRATEGY = frozenset({"risk"})
 
 
@@ -133,7 +134,7 @@ def _explain(newest: Iterator[Told], moment: datetime) -> Explanation | None:
         strategy=short_name(last.decision.strategy),
         at=moment,
         last=last,
-        readings=tuple(ReadingRow(row, distance(row), _age(row.as_of, moment)) for row in readings),
+        readings=tuple(_row(row, read, moment) for row in readings),
         read_at=read.time if read else None,
         gates=gates,
         gated_at=gated.time if gated else None,
@@ -141,6 +142,15 @@ def _explain(newest: Iterator[Told], moment: datetime) -> Explanation | None:
         checked_at=checked.time if checked else None,
         summary=summary(last, readings, gates, checks),
     )
+
+
+def _row(reading: Reading, read: Told | None, moment: datetime) -> ReadingRow:
+    """A reading that names no input of its own was taken from the snapshot of its moment."""
+    if not reading.as_of and reading.value is not None and read is not None:
+        return ReadingRow(
+            replace(reading, source=reading.source or LIVE), distance(reading), moment - read.time
+        )
+    return ReadingRow(reading, distance(reading), _age(reading.as_of, moment))
 
 
 def distance(reading: Reading) -> float | None:

@@ -35,6 +35,12 @@ def test_rows_are_matched_by_name_and_missing_ones_are_absent() -> None:
     ]
 
 
+def test_two_rows_of_one_name_stay_two_and_the_second_says_so() -> None:
+    before = {"readings": [{"name": "r", "value": 1}, {"name": "r", "value": 2}, {"name": "s", "value": 3}]}
+    after = {"readings": [{"name": "r", "value": 1}, {"name": "r", "value": 5}, {"name": "s", "value": 3}]}
+    assert list(field_differences(before, after)) == [FieldDifference("readings.r#2.value", 2, 5)]
+
+
 def test_a_number_that_changes_its_type_differs() -> None:
     assert list(field_differences({"a": 1}, {"a": 1.0})) == [FieldDifference("a", 1, 1.0)]
     assert list(field_differences({"a": 1}, {"a": True})) == [FieldDifference("a", 1, True)]

@@ -164,3 +164,26 @@ def test_foreign_text_cannot_move_the_cursor() -> None:
 def test_ages_are_told_in_their_largest_unit() -> None:
     ages = [None, timedelta(0), timedelta(seconds=90), timedelta(minutes=10), timedelta(days=1)]
     assert [age_text(age) for age in ages] == ["-", "today", "90 s", "10 min", "1 d"]
+
+
+def test_a_reading_of_the_moment_is_as_old_as_its_decision_and_comes_from_the_snapshot(
+    tmp_path: Path,
+) -> None:
+    live = Decision(
+        "d9",
+        "iron_condor",
+        Verb.HOLD,
+        "nothing to do",
+        readings=(
+            Reading("credit_to_width", 0.12, 0.15, ">=", False),
+            Reading("credit_to_width", 0.12, 0.40, "<=", True),
+            Reading("condor.loss_pts", None, 9.0, ">=", None, reason="a leg has no price"),
+        ),
+    )
+    folder = journal_of(tmp_path, [(NOON, live)])
+    rows = only(explain(folder, "condor", NOON + timedelta(minutes=3))).readings
+    assert [(row.reading.threshold, row.age, row.reading.source) for row in rows] == [
+        (0.15, timedelta(minutes=3), "snapshot"),
+        (0.40, timedelta(minutes=3), "snapshot"),
+        (9.0, None, ""),
+    ]
