@@ -196,6 +196,21 @@ class CondorExit(Section):
     buy_back_pts: Points
     tested_delta: Delta
     delta_close: bool
+    delta_close_delta: Delta
+
+    @model_validator(mode="after")
+    def _tested_before_closed(self) -> Self:
+        if self.tested_delta >= self.delta_close_delta:
+            raise ValueError("tested_delta must be below delta_close_delta, or nothing is ever rolled")
+        return self
+
+
+class CondorAdjust(Section):
+    """What is done with a condor that is tested."""
+
+    roll_untested: bool
+    roll_credit_min_fraction: Fraction
+    break_even_alert_sd: Annotated[float, Field(ge=0, le=10)]
 
 
 class CondorRules(EntryWalk):
@@ -214,7 +229,9 @@ class CondorRules(EntryWalk):
     entries_per_week_max: Count
     entry_start_time: time
     entry_end_time: time
+    parity_refresh_s: Seconds
     exit: CondorExit
+    adjust: CondorAdjust
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -8,10 +8,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from market.contract import Contract, Right
-from market.parity import ParityFault, executable_bounds, parity_regression
-from market.quote import Quote, option_chain
+from market.parity import (
+    ForwardBounds,
+    ParityFault,
+    ParityForward,
+    clean_mids,
+    executable_bounds,
+    parity_regression,
+    static_arbitrage,
+)
+from market.quote import OptionChain, Quote, option_chain
 from market.rounding import round_price
+from strategies.costs import FEE_PER_CONTRACT_USD
 from strategies.ladder import Ladder
 from strategies.strikes import ForwardMarket
 
@@ -32,6 +43,19 @@ class _ParityTerms:
 
 
 _TERMS = {"SPXW": _ParityTerms(0.10, 0.08), "SPX": _ParityTerms(0.10, 0.08), "VIX": _ParityTerms(0.05, 0.60)}
+
+
+class SuspectDataError(ValueError):
+    """Quotes that contradict each other: some of them is wrong, and nothing is ordered on any of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChainParity:
+    """What one chain says of its forward: the regression, and the bounds of dealable prices after fees."""
+
+    chain: OptionChain
+    found: ParityForward
+    bounds: ForwardBounds
 
 
 def index_parity_strikes(rungs: Ladder, anchor: float, level: float) -> tuple[float, tuple[float, ...]]:
@@ -57,28 +81,59 @@ def both_rights(rungs: Ladder, strikes: tuple[float, ...]) -> tuple[Contract, ..
     return tuple(rungs.options[(strike, right)] for strike in strikes for right in (Right.CALL, Right.PUT))
 
 
-def chain_forward(
-    options: Sequence[Contract], quotes: Mapping[int, Quote], level: float, t_years: float
-) -> tuple[ForwardMarket | None, str]:
-    """Forward and discount factor by parity, or None and why not.
+def conversion_cost(trading_class: str, multiplier: int = 100) -> float:
+    """Fees of one conversion or reversal, two options, in points."""
+    return round_price(2.0 * FEE_PER_CONTRACT_USD[trading_class] / multiplier)
 
-    `level` is the index, or for VIX options the matching future where there is one. Bounds that cross mean
-    that some quote is wrong: no forward then, and no order built on it.
+
+def chain_parity(
+    options: Sequence[Contract], quotes: Mapping[int, Quote], level: float, t_years: float
+) -> ChainParity | str:
+    """Parity of the quoted options of one expiry, or why there is none (METHOD 4.4).
+
+    `level` is the index, or for VIX options the matching future where there is one. Raises SuspectDataError
+    when the bounds cross, or when calls that parity agrees with still allow static arbitrage.
     """
     quoted = [option for option in options if option.con_id in quotes]
     if not quoted:
-        return None, "no quotes yet"
+        return "no quotes yet"
     chain = option_chain(quoted, quotes)
-    terms = _TERMS[chain.trading_class]
+    terms, cost = _TERMS[chain.trading_class], conversion_cost(chain.trading_class, quoted[0].multiplier)
     sides = (chain.strikes, chain.call_bid, chain.call_ask, chain.put_bid, chain.put_ask)
     found = parity_regression(*sides, level, t_years, terms.tick, band=terms.band)
     if isinstance(found, ParityFault):
-        return None, f"parity: {found.value}"
-    bounds = executable_bounds(*sides, found.discount)
+        return f"parity: {found.value}"
+    bounds = executable_bounds(*sides, found.discount, cost)
     if bounds.crossed:
-        return None, f"data suspect: forward bounds crossed ({bounds.lo:g} > {bounds.hi:g})"
-    half_width = 0.0 if bounds.lo is None or bounds.hi is None else (bounds.hi - bounds.lo) / 2.0
-    return ForwardMarket(found.forward, found.discount, t_years, half_width=round_price(half_width)), ""
+        raise SuspectDataError(f"data suspect: forward bounds crossed ({bounds.lo:g} > {bounds.hi:g})")
+    clean = clean_mids(*sides, found.forward, found.discount, cost)
+    # A mid may stand half a market off on each side of a pair, and a repriced one by the fees as well.
+    slack = round_price(float(np.nanmax(chain.call_ask - chain.call_bid)) + 2.0 * cost)
+    broken = static_arbitrage(chain.strikes, clean.call_mid, found.discount, slack)
+    if broken:
+        worst = max(broken, key=lambda one: one.amount)
+        at = " ".join(f"{strike:g}" for strike in worst.strikes)
+        raise SuspectDataError(f"data suspect: {worst.kind.value} at {at} by {worst.amount:g}")
+    return ChainParity(chain, found, bounds)
+
+
+def chain_forward(
+    options: Sequence[Contract], quotes: Mapping[int, Quote], level: float, t_years: float
+) -> tuple[ForwardMarket | None, str]:
+    """Forward and discount factor by parity, or None and why not; suspect data give none either."""
+    try:
+        parity = chain_parity(options, quotes, level, t_years)
+    except SuspectDataError as error:
+        return None, str(error)
+    if isinstance(parity, str):
+        return None, parity
+    found, half = parity.found, half_width(parity.bounds)
+    return ForwardMarket(found.forward, found.discount, t_years, half_width=half), ""
+
+
+def half_width(bounds: ForwardBounds) -> float:
+    """Half the distance between the dealable bounds, 0 where one is missing."""
+    return 0.0 if bounds.lo is None or bounds.hi is None else round_price((bounds.hi - bounds.lo) / 2.0)
 
 
 def vix_forward(

@@ -2,8 +2,8 @@
 
 `evaluate` is a pure function of the snapshot, its own small state and the structures it opened. A mark that
 cannot be made (a leg without a price, a value outside what the condor can be worth) is unknown: it fires
-nothing, and an exit that is due waits for a price and says so. Rolling the untested side and buying back
-cheap spreads are not done here.
+nothing, and an exit that is due waits for a price and says so. Marks are clean of quotes that break parity;
+on quotes that contradict each other nothing is ordered at all.
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,15 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 from market.contract import Contract, Right
-from market.quote import combo_quote
+from market.quote import ComboQuote, combo_quote
 from market.rounding import round_price, round_ratio
 from market.sessions import MARKET_TZ, days_to_expiry, regular_hours
 from market.tick import COMBO_TICK
 from strategies.base import Evaluation, Gate, Intent, MarketSnapshot, Proposal, Reading, Structure
 from strategies.condor_entry import Entry, enter
+from strategies.condor_mark import Mark, mark, partners
 from strategies.costs import FEE_PER_CONTRACT_USD, limits
+from strategies.expiry_parity import ParityWatch, watch
 from strategies.rules import CondorRules
 from strategies.strikes import StrikeWindow
 
@@ -30,7 +32,7 @@ TARGETS_FROM = time(
 
 @dataclass(frozen=True, slots=True)
 class CondorState:
-    """What the strategy remembers: strike window, this ISO week's entries, first breach of each stop."""
+    """What the strategy remembers: strike window, this week's entries, first stop breaches, parity."""
 
     session: date | None = None
     week: str = ""
@@ -38,6 +40,7 @@ class CondorState:
     width: float = 0.0
     window: StrikeWindow = field(default_factory=StrikeWindow)
     breaches: tuple[tuple[str, datetime], ...] = ()
+    parity: ParityWatch = field(default_factory=ParityWatch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,15 @@ def evaluate(
     state = _today(state, snapshot.session, mine)
     held = [structure for structure in mine if structure.quantity]
     hours = _hours(snapshot) if held else _Hours(False, False)
+    slot = Entry(
+        structure_id=f"condor-{state.week}-{len(state.entries) + 1}",
+        entries=len(state.entries),
+        open_count=len(held),
+        width=state.width,
+        window=state.window,
+    )
+    slot, entry = enter(snapshot, slot, initiation_usd, rules, working, barred)
+    state, read = _watch(snapshot, state, held, rules, bool(entry.lines))
     exits = [_exit(snapshot, state, structure, rules, working, hours) for structure in held]
     breaches = tuple(
         (structure.structure_id, found.breach)
@@ -83,23 +95,38 @@ def evaluate(
         if found.breach is not None
     )
     state = replace(state, breaches=breaches)
-    slot = Entry(
-        structure_id=f"condor-{state.week}-{len(state.entries) + 1}",
-        entries=len(state.entries),
-        open_count=len(exits),
-        width=state.width,
-        window=state.window,
-    )
-    slot, entry = enter(snapshot, slot, initiation_usd, rules, working, barred)
     lines = {leg.contract.con_id: leg.contract for structure in held for leg in structure.combo.legs}
-    lines.update((contract.con_id, contract) for contract in entry.lines)
+    for structure in held:
+        lines.update((one.con_id, one) for one in partners(snapshot, structure.combo))
+    lines.update((contract.con_id, contract) for contract in (*read.lines, *entry.lines))
     return replace(state, width=slot.width, window=slot.window), Evaluation(
         readings=(*(reading for found in exits for reading in found.readings), *entry.readings),
         gates=(*(gate for found in exits for gate in found.gates), *entry.gates),
         proposals=(*(found.proposal for found in exits if found.proposal), *entry.proposals),
-        listings=entry.listings,
+        listings=tuple(dict.fromkeys((*read.listings, *entry.listings))),
         lines=tuple(lines.values()),
     )
+
+
+def _watch(
+    snapshot: MarketSnapshot,
+    state: CondorState,
+    held: Sequence[Structure],
+    rules: CondorRules,
+    is_busy: bool,
+) -> tuple[CondorState, Evaluation]:
+    """The parity of the expiries that are held; the state is the same object when nothing was read."""
+    if not held and not state.parity.readings:
+        return state, Evaluation()
+    expiries = {}
+    for structure in held:
+        contract = structure.combo.legs[0].contract
+        if contract.expiry is not None:
+            expiries[contract.expiry] = (contract.symbol, contract.trading_class)
+    parity, found = watch(
+        snapshot, state.parity, expiries, timedelta(seconds=rules.parity_refresh_s), is_busy
+    )
+    return (state if parity == state.parity else replace(state, parity=parity)), found
 
 
 def width_of(structure: Structure) -> float:
@@ -141,9 +168,8 @@ def _exit(
 ) -> _Exit:
     """Measure one open condor and propose to close it when one of its three exits is due."""
     name, credit, width = structure.structure_id, -structure.entry_price, width_of(structure)
-    quote = combo_quote(structure.combo, snapshot.quotes)
-    value, unclean = _value(None if quote is None else -quote.mid, width)
-    reason = unclean or ("a leg has no price" if value is None else "")
+    marked = mark(snapshot, structure, state.parity)
+    value, reason = marked.value, marked.reason
     profit = _profit(name, value, credit, rules, reason)
     dte = days_to_expiry(snapshot.session, structure.combo.legs[0].contract.expiry or snapshot.session)
     timed = Reading(f"{name}.dte", float(dte), float(rules.exit.exit_dte), "<=", dte <= rules.exit.exit_dte)
@@ -162,20 +188,19 @@ def _exit(
         return _Exit(readings, (), None, breach)
     gates = (
         Gate(f"{name}.no_working_order", name not in working, f"exit due: {due}"),
-        Gate(f"{name}.mark", None if value is None else True, reason or f"{value:g} of {credit:g} credit"),
+        _mark_gate(name, marked, credit),
     )
     if name in working or value is None:
         return _Exit(readings, gates, None, breach)
-    return _Exit(readings, gates, _close(snapshot, structure, due, value, width, rules), breach)
+    return _Exit(readings, gates, _close(snapshot, structure, due, marked, width, rules), breach)
 
 
-def _value(value: float | None, width: float) -> tuple[float | None, str]:
-    """A clean mark lies within what the condor can be worth; anything else is a bad quote, not a value."""
-    if value is None:
-        return None, ""
-    if not 0.0 <= value <= width:
-        return None, f"mark {value:g} outside 0..{width:g}"
-    return value, ""
+def _mark_gate(name: str, marked: Mark, credit: float) -> Gate:
+    if marked.value is None:
+        return Gate(f"{name}.mark", False if marked.suspect else None, marked.reason)
+    source = "parity-clean" if marked.market is not None else "plain mids, parity unknown"
+    repriced = f", by parity: {', '.join(marked.repriced)}" if marked.repriced else ""
+    return Gate(f"{name}.mark", True, f"{marked.value:g} of {credit:g} credit, {source}{repriced}")
 
 
 def _profit(name: str, value: float | None, credit: float, rules: CondorRules, reason: str) -> Reading:
@@ -218,13 +243,18 @@ def _stop(
 
 
 def _close(
-    snapshot: MarketSnapshot, structure: Structure, due: str, value: float, width: float, rules: CondorRules
+    snapshot: MarketSnapshot, structure: Structure, due: str, marked: Mark, width: float, rules: CondorRules
 ) -> Proposal | None:
-    """Buy the reversed combo: a stop goes straight to the natural price, the others start nearer the mid."""
+    """Buy the reversed combo: a stop goes straight to the natural price, the others start nearer the mid.
+
+    A wing nobody bids for is sold at nothing: that is the one place where a missing bid is a price of zero.
+    """
     combo = structure.combo.reversed()
-    quote = combo_quote(combo, snapshot.quotes)
-    if quote is None:
+    natural, value = combo_quote(combo, snapshot.quotes), marked.value
+    if natural is None or value is None:
         return None
+    middle = min(value, natural.ask)
+    quote = ComboQuote(round_price(2.0 * middle - natural.ask), natural.ask)
     patient = 1.0 if due == "stop" else rules.entry_patient_spread_fraction
     final = 1.0 if due == "stop" else rules.entry_final_spread_fraction
     contract: Contract = combo.legs[0].contract

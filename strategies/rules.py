@@ -115,7 +115,7 @@ class HedgeBudgetRules:
 
 @dataclass(frozen=True, slots=True)
 class CondorExit:
-    """When a condor is closed. `tested_delta`, `delta_close` and `buy_back_pts` are read by adjustments."""
+    """When a condor is closed, or one of its spreads bought back; a short is tested at `tested_delta`."""
 
     profit_of_credit_fraction: float
     exit_dte: int
@@ -125,6 +125,16 @@ class CondorExit:
     buy_back_pts: float
     tested_delta: float
     delta_close: bool
+    delta_close_delta: float
+
+
+@dataclass(frozen=True, slots=True)
+class CondorAdjust:
+    """What is done with a condor that is tested, and when its break-evens call for attention."""
+
+    roll_untested: bool
+    roll_credit_min_fraction: float
+    break_even_alert_sd: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,4 +157,6 @@ class CondorRules:
     entry_patient_spread_fraction: float
     entry_final_spread_fraction: float
     entry_walk_s: int
+    parity_refresh_s: int
     exit: CondorExit
+    adjust: CondorAdjust

@@ -8,6 +8,7 @@ was. It also asks for the listings and quotes the strategies still need.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.engine.break_evens import recalibrate
 from bot.engine.lines import LinePlan, plan_lines
 from bot.engine.orders import hold, order_reference, place
 from bot.engine.records import replace
@@ -82,6 +83,7 @@ def evaluate(state: EngineState, time: datetime) -> Step:
     state = replace(state, hedge=hedge, condor=condor)
     found = {hedge_entry.STRATEGY: hedge_found, iron_condor.STRATEGY: condor_found}
     step = replace(step, state=state).then(_act(state, found, reserved_usd, time, trading_open))
+    step = step.then(recalibrate(step.state, snapshot))
     return step.then(_want(step.state, found, time))
 
 

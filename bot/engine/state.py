@@ -103,6 +103,7 @@ class EngineState:
     layers: LayersState = field(default_factory=LayersState)
     hedge: HedgeState = field(default_factory=HedgeState)
     daily: DailyInputs = field(default_factory=DailyInputs)
+    recalibrated: Mapping[str, date] = field(default_factory=dict)  # condor -> session of its break-evens
     jobs_done: Mapping[Job, date] = field(default_factory=dict)  # the last session of each
     decisions: int = 0
     evaluated_at: datetime | None = None

@@ -15,7 +15,14 @@ from market.pricing import black76_price
 from market.quote import Quote
 from market.sessions import MARKET_TZ, t_years
 from strategies.base import MarketSnapshot
-from strategies.rules import CondorExit, CondorRules, HedgeBudgetRules, NearTermExit, NearTermRules
+from strategies.rules import (
+    CondorAdjust,
+    CondorExit,
+    CondorRules,
+    HedgeBudgetRules,
+    NearTermExit,
+    NearTermRules,
+)
 
 ROOT = Path(__file__).parents[2]
 RATE = 0.02
@@ -32,6 +39,7 @@ def condor_rules(**changes: object) -> CondorRules:
     """The shipped condor section in the strategy's shape."""
     section = dict(shipped()["condor"])
     section["exit"] = CondorExit(**section["exit"])  # type: ignore[arg-type]  # straight from the file
+    section["adjust"] = CondorAdjust(**section["adjust"])  # type: ignore[arg-type]  # straight from the file
     for key in ("entry_start_time", "entry_end_time"):
         section[key] = time.fromisoformat(str(section[key]))
     return CondorRules(**{**section, **changes})  # type: ignore[arg-type]  # straight from the file

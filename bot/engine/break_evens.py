@@ -1,0 +1,163 @@
+"""Break-evens of every open condor, told once a session (METHOD 4.5).
+
+The first clean mark of a session is measured: cumulative net credit after rolls and fees, expiry break-evens
+and today's, their distance at both ends of the forward, and the chance of a breach at the worse end. A condor
+whose worse end is near raises an alert. One that could not be measured by the end of the session says so too.
+"""
+
+from datetime import date, datetime, timedelta
+from math import isfinite, log
+
+import numpy as np
+
+from bot.engine.decision import Decision, Verb
+from bot.engine.records import replace
+from bot.engine.state import EngineState, Step
+from bot.engine.working import decision_id
+from bot.events import Alert
+from market.contract import Right
+from market.pricing import implied_volatility
+from market.rounding import round_price, round_ratio, round_volatility
+from market.sessions import regular_hours
+from risk.breakeven import BreakEven, Market, break_evens
+from strategies import iron_condor
+from strategies.base import MarketSnapshot, Reading, Structure
+from strategies.condor_mark import Mark, mark
+from strategies.expiry_parity import ExpiryParity, spot_of
+
+GIVEN_UP_BEFORE_CLOSE = timedelta(minutes=15)
+
+
+def recalibrate(state: EngineState, snapshot: MarketSnapshot) -> Step:
+    """Tell the break-evens of each condor that has not been measured this session, where they are known."""
+    step = Step(state)
+    for structure in state.structures.values():
+        if structure.strategy != iron_condor.STRATEGY or not structure.quantity:
+            continue
+        if state.recalibrated.get(structure.structure_id) != snapshot.session:
+            step = step.then(_recalibrate(step.state, structure, snapshot))
+    return step
+
+
+def _recalibrate(state: EngineState, structure: Structure, snapshot: MarketSnapshot) -> Step:
+    expiry = structure.combo.legs[0].contract.expiry
+    reading = state.condor.parity.reading(expiry, snapshot.session)
+    spot = spot_of(snapshot)
+    marked = mark(snapshot, structure, state.condor.parity)
+    is_read = reading is not None and reading.session == snapshot.session
+    if reading is None or not is_read or spot is None or marked.value is None or marked.market is None:
+        if snapshot.time < regular_hours(snapshot.session)[1] - GIVEN_UP_BEFORE_CLOSE:
+            return Step(state)
+        reason = marked.reason or "no parity of this session"
+        return _tell(state, structure, snapshot, f"break-evens unknown: {reason}", (), (), True)
+    market = _market(structure, marked, reading, snapshot.time, spot)
+    credit = net_credit(structure)
+    found = break_evens(structure.combo, credit, market)
+    nearest = state.parameters.condor.adjust.break_even_alert_sd if state.parameters is not None else 0.0
+    readings = tuple(_reading(structure, one, nearest, snapshot.session) for one in found)
+    near = [row for row in readings if row.fired]
+    reason = "break-evens recalibrated"
+    if near:
+        reason = f"{reason}: {', '.join(row.name.partition('.')[2] for row in near)} near"
+    notes = (
+        ("net_credit", credit),
+        ("value", marked.value),
+        *_parity_notes(reading, market),
+        *_levels(found),
+    )
+    return _tell(state, structure, snapshot, reason, readings, notes, bool(near))
+
+
+def net_credit(structure: Structure) -> float:
+    """Points a unit has brought in so far, rolls included and fees taken off."""
+    fees = structure.fees_usd / structure.combo.multiplier
+    units = structure.units_opened
+    return round_price((-structure.opened_cost - fees) / units) if units else 0.0
+
+
+def _market(structure: Structure, marked: Mark, reading: ExpiryParity, now: datetime, spot: float) -> Market:
+    """The expiry as it is now, its smile through the chain that was read and the structure's own legs."""
+    carried = reading.market(now, spot)
+    legs = structure.combo.legs
+    strikes = np.array([leg.contract.strike for leg in legs])
+    calls = np.array([leg.contract.right is Right.CALL for leg in legs])
+    sigma = implied_volatility(
+        np.array(marked.mids), carried.forward, strikes, carried.t_years, carried.discount, calls
+    ).sigma
+    own = {
+        round_ratio(log(strike / carried.forward)): round_volatility(vol)
+        for strike, vol in zip(strikes.tolist(), sigma.tolist(), strict=True)
+        if isfinite(vol)
+    }
+    half = carried.half_width
+    return Market(
+        carried.forward,
+        round_price(carried.forward - half),
+        round_price(carried.forward + half),
+        carried.discount,
+        carried.t_years,
+        tuple(sorted({**dict(reading.smile), **own}.items())),
+    )
+
+
+def _reading(structure: Structure, one: BreakEven, nearest: float, session: date) -> Reading:
+    """Near is what lies within the alert's distance of the forward, or beyond it, at the worse end."""
+    outward = -one.distance if one.side == "low" else one.distance
+    kind = "today" if one.today else "expiry"
+    # Today's break-evens move every day and are near while a condor is young: they inform, expiry ones alert.
+    fired = outward <= nearest and not one.today
+    name = f"{structure.structure_id}.{one.side}_{kind}_sd"
+    return Reading(name, round_ratio(outward), nearest, "<=", fired, as_of=session.isoformat())
+
+
+def _parity_notes(reading: ExpiryParity, market: Market) -> tuple[tuple[str, float], ...]:
+    box = () if reading.box_rate is None else (("box_rate", reading.box_rate),)
+    return (
+        ("forward", market.forward),
+        ("forward_lo", market.lo),
+        ("forward_hi", market.hi),
+        ("discount", market.discount),
+        ("parity_rate", reading.rate),
+        *box,
+        ("dividend_yield", reading.dividend_yield),
+        ("dividends_pts", reading.dividends),
+        ("parity_mad", reading.residual_mad),
+        ("parity_strikes", float(reading.strikes)),
+    )
+
+
+def _levels(found: tuple[BreakEven, ...]) -> tuple[tuple[str, float], ...]:
+    rows: list[tuple[str, float]] = []
+    for one in found:
+        name = f"{one.side}_{'today' if one.today else 'expiry'}"
+        rows += [(name, one.level), (f"{name}_breach", one.breach)]
+    return tuple(rows)
+
+
+def _tell(
+    state: EngineState,
+    structure: Structure,
+    snapshot: MarketSnapshot,
+    reason: str,
+    readings: tuple[Reading, ...],
+    notes: tuple[tuple[str, float], ...],
+    warn: bool,
+) -> Step:
+    number = state.decisions + 1
+    decision = Decision(
+        decision_id=decision_id(snapshot.time, number),
+        strategy=structure.strategy,
+        verb=Verb.READ,
+        reason=reason,
+        session=snapshot.session,
+        structure_id=structure.structure_id,
+        quantity=structure.quantity,
+        trading=state.risk.trading.value,
+        readings=readings,
+        notes=notes,
+    )
+    held = {key for key, one in state.structures.items() if one.quantity}
+    done = {key: day for key, day in state.recalibrated.items() if key in held}
+    state = replace(state, decisions=number, recalibrated={**done, structure.structure_id: snapshot.session})
+    text = f"{structure.structure_id}: {reason}"
+    return Step(state, (decision,), (Alert("warning", "condor.break_even", text),) if warn else ())
