@@ -122,7 +122,7 @@ def test_quotes_that_contradict_each_other_are_suspect_until_they_agree_again() 
     lines = watch(snapshot, ParityWatch(), HELD, REFRESH, False)[1].lines
     call = [one for one in lines if one.right is Right.CALL][len(lines) // 4]
     here = snapshot.quotes[call.con_id]
-    wrong = replace(here, bid=(here.bid or 0.0) + 1.5, ask=(here.ask or 0.0) + 1.5)
+    wrong = replace(here, bid=(here.bid or 0.0) + 0.7, ask=(here.ask or 0.0) + 0.7)
     stale = replace(snapshot, quotes={**snapshot.quotes, call.con_id: wrong})
     state, _ = watch(stale, ParityWatch(), HELD, REFRESH, False)
     assert state.readings == ()
