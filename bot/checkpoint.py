@@ -16,8 +16,9 @@ from bot.codec import canonical, decode
 from bot.engine.state import EngineState
 from bot.engine.step import step
 from bot.errors import JournalError
+from bot.events import Opened
 from bot.journal import Record, read_records
-from bot.records import event_of
+from bot.records import event_of, not_of_this_version
 
 KEPT = 2
 
@@ -75,5 +76,10 @@ def fold(state: EngineState, records: Iterable[Record]) -> EngineState:
     for record in records:
         timed = event_of(record)
         if timed is not None:
-            state = step(state, timed).state
+            try:
+                state = step(state, timed).state
+            except (KeyError, TypeError, ValueError) as error:
+                if not isinstance(timed.event, Opened):
+                    raise
+                raise not_of_this_version(record, error) from error
     return state

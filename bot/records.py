@@ -30,3 +30,11 @@ def event_of(record: Record) -> TimedEvent | None:
         return TimedEvent(datetime.fromisoformat(record.time).astimezone(UTC), restore(kind, record.body))
     except (ValueError, KeyError, TypeError) as error:
         raise JournalError(f"{record.segment}:{record.line}: {record.kind} does not read: {error}") from error
+
+
+def not_of_this_version(record: Record, error: Exception) -> JournalError:
+    """What to say of an `Opened` record whose rules this version's engine cannot take."""
+    return JournalError(
+        f"{record.place}: its rules are not the ones this version reads ({error}):"
+        f" use {record.body['product']}, which wrote it, or begin another journal"
+    )

@@ -15,9 +15,9 @@ import orjson
 from bot.codec import canonical
 from bot.engine.state import EngineState, Step
 from bot.engine.step import step
-from bot.events import TimedEvent
+from bot.events import Opened, TimedEvent
 from bot.journal import Record, read_records
-from bot.records import DECISION, event_of
+from bot.records import DECISION, event_of, not_of_this_version
 from bot.review.differences import FieldDifference, field_differences
 from bot.review.turns import Turn, turns
 
@@ -79,7 +79,12 @@ def _take(state: EngineState, turn: Turn, so_far: Replay, engine: Engine) -> tup
     if turn.event is not None:
         timed = event_of(turn.event)
         if timed is not None:
-            done = engine(state, timed)
+            try:
+                done = engine(state, timed)
+            except (KeyError, TypeError, ValueError) as error:
+                if not isinstance(timed.event, Opened):
+                    raise
+                raise not_of_this_version(turn.event, error) from error
     expected = emitted(done)
     divergence = _compare(turn, expected) or _compare_states(turn, done.state)
     recorded = [record.kind for record in turn.outputs]

@@ -6,8 +6,12 @@ import pytest
 
 from bot.checkpoint import KEPT, Checkpoints, fold, recover
 from bot.codec import canonical
-from bot.engine.state import EngineState
-from bot.journal import read_records, segments
+from bot.engine.state import EngineState, Step
+from bot.engine.step import step
+from bot.errors import JournalError
+from bot.events import Opened, TimedEvent
+from bot.journal import Journal, read_records, segments
+from bot.review.replay import replay
 from tests.bot.recorder import START, Recorder, record_session, record_two_starts
 
 
@@ -102,3 +106,29 @@ def test_only_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:
         recorder.checkpoint(START)
     recorder.journal.release()
     assert [int(path.stem) for path in checkpoint_files(tmp_path / "journal")] == [KEPT + 2, KEPT + 3]
+
+
+def test_rules_of_another_version_are_refused_with_their_place(tmp_path: Path) -> None:
+    recorder = record_session(tmp_path / "ours")
+    recorder.journal.release()
+    opened = next(record for record in read_records(tmp_path / "ours") if record.kind == "Opened")
+    rules = {**opened.body["rules"], "condor": {"min_dte": 30}}
+    journal, _ = Journal.open(tmp_path / "theirs")
+    journal.append(START, "Opened", {**opened.body, "rules": rules})
+    journal.commit()
+    journal.release()
+    said = r"0001-2020-02-27\.jsonl:1: its rules are not the ones this version reads"
+    with pytest.raises(JournalError, match=said):
+        recover(tmp_path / "theirs")
+    with pytest.raises(JournalError, match=said):
+        replay(tmp_path / "theirs")
+
+
+def test_a_fault_of_the_engine_is_not_taken_for_another_version(journal: Path) -> None:
+    def broken(state: EngineState, timed: TimedEvent) -> Step:
+        raise KeyError("a bug") if not isinstance(timed.event, Opened) else ValueError("what it reads")
+
+    with pytest.raises(JournalError, match="what it reads"):
+        replay(journal, broken)
+    with pytest.raises(KeyError, match="a bug"):
+        replay(journal, lambda state, timed: broken(state, timed) if state.opened else step(state, timed))
