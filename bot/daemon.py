@@ -15,7 +15,7 @@ from bot.clock import Clock
 from bot.commit import Committer
 from bot.connection import IDLE_SILENCE_MAX, SILENCE_MAX, Connection, Daemonry
 from bot.durability import Durability
-from bot.engine.decide import may_evaluate
+from bot.engine.decide import look_overdue, may_evaluate
 from bot.engine.step import step
 from bot.errands import Errands
 from bot.errors import BrokerError, CrashLoopError, NotPaperAccountError
@@ -28,7 +28,6 @@ from bot.events import (
     ListOptions,
     Opened,
     PlaceOrder,
-    QuotesTaken,
     Reconcile,
     ReplaceOrder,
     RequestFailed,
@@ -206,12 +205,12 @@ class Daemon:
         await self._take_quotes(now)
 
     async def _take_quotes(self, now: datetime) -> None:
-        quotes = self._broker.take_quotes()
-        if quotes is not None:
-            self._connection.proved(now)
-        elif not self.state.look_due:
+        quotes = self._broker.take_quotes(self.state.look_due or look_overdue(self.state, now))
+        if quotes is None:
             return
-        await self._take(quotes if quotes is not None else QuotesTaken((), ()))
+        if quotes.quotes or quotes.alive:
+            self._connection.proved(now)
+        await self._take(quotes)
 
     async def _take_waiting(self) -> None:
         """Take the events that came in; an order or a fill among them is followed by a fresh snapshot."""

@@ -57,8 +57,8 @@ class BrokerPort(Protocol):
     def stream(self, con_ids: Sequence[int]) -> None:
         """Make this the set of streamed contracts."""
 
-    def take_quotes(self) -> QuotesTaken | None:
-        """What changed since the last take, or None when not even a heartbeat came."""
+    def take_quotes(self, anyway: bool = False) -> QuotesTaken | None:
+        """What changed since the last take, or None when nothing did; with `anyway` never None."""
 
     def remember(self, contracts: Iterable[Contract]) -> None:
         """Learn contracts the journal knows, so that they can be streamed before they are listed again."""

@@ -244,9 +244,12 @@ class IbBroker:
         if self._session is not None:
             self._session.stream(con_ids)
 
-    def take_quotes(self) -> QuotesTaken | None:
-        """Quotes that changed since the last call and the feeds that live; None when neither changed."""
-        return self._lines.take(self._clock.now())
+    def take_quotes(self, anyway: bool = False) -> QuotesTaken | None:
+        """Quotes that changed since the last call and the feeds that live; None when neither changed.
+
+        With `anyway` never None: a look that is due also wants to know that nothing has changed.
+        """
+        return self._lines.take(self._clock.now(), anyway)
 
     # ------------------------------------------------------------------ orders
 

@@ -168,9 +168,10 @@ class LineBook:
             line.is_live = kind == _LIVE
             self._ticked[line.con_id] = line
 
-    def take(self, now: datetime) -> QuotesTaken | None:
-        """Quotes that changed since the last look and the feeds that are alive, or None when neither changed.
+    def take(self, now: datetime, anyway: bool = False) -> QuotesTaken | None:
+        """Quotes that changed since the last look and the feeds that are alive.
 
+        None when neither changed, unless the answer is wanted anyway.
         Quotes are in order of con_id. A feed proves itself by any tick of a live line, changed or not.
         """
         quotes: list[QuoteRow] = []
@@ -184,7 +185,7 @@ class LineBook:
                 quotes.append(quote)
         self._ticked.clear()
         alive = tuple(feed for feed in Feed if self._is_alive(feed, now))
-        if not quotes and alive == self._alive:
+        if not quotes and alive == self._alive and not anyway:
             return None
         self._alive = alive
         return QuotesTaken(tuple(quotes), alive)

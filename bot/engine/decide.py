@@ -42,11 +42,23 @@ def may_evaluate(state: EngineState, time: datetime) -> bool:
     return regular_hours(session)[0] <= time <= option_close(session)
 
 
+def look_overdue(state: EngineState, time: datetime) -> bool:
+    """Whether the last look is long past: data that stand still bring no snapshot that would ask for one."""
+    return may_evaluate(state, time) and (
+        state.evaluated_at is None or time - state.evaluated_at >= UNCHANGED_LOOK
+    )
+
+
 def nothing_read_changed(state: EngineState, event: QuotesTaken, time: datetime) -> bool:
-    """Whether a snapshot moved nothing that a gate reads, and the last look is recent."""
+    """Whether a snapshot moved nothing that a gate reads, and the last look is recent.
+
+    A feed that fell silent is news for as long as trading is active.
+    """
     if state.look_due or state.evaluated_at is None or time - state.evaluated_at >= UNCHANGED_LOOK:
         return False
     if state.working():
+        return False
+    if not state.risk.causes and any(feed not in event.alive for feed in state.feeds_asked):
         return False
     return set(state.read).isdisjoint([row[0] for row in event.quotes])
 
@@ -327,7 +339,7 @@ def _committed_usd(state: EngineState) -> float:
 
 
 def _round_trips(state: EngineState) -> int:
-    """Structures closed by orders in this session."""
+    """Structures closed by orders in this session; one that was sold in part is held on and not yet one."""
     closed = {
         line.structure_id
         for line in state.orders.values()
@@ -336,4 +348,4 @@ def _round_trips(state: EngineState) -> int:
         and line.ended_at is not None
         and line.ended_at.astimezone(MARKET_TZ).date() == state.session
     }
-    return len(closed)
+    return sum(name not in state.structures or state.structures[name].is_flat for name in closed)

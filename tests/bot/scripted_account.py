@@ -117,9 +117,11 @@ class ScriptedAccount:
         """Contracts the journal knows."""
         self.remembered = list(contracts)
 
-    def take_quotes(self) -> QuotesTaken | None:
-        """The same quotes each time, the feeds that are alive, or nothing at all."""
-        return None if self.silent or not self.is_connected else QuotesTaken(self.quotes, self.alive)
+    def take_quotes(self, anyway: bool = False) -> QuotesTaken | None:
+        """The same quotes each time and the feeds that live; in silence nothing, or that nothing lives."""
+        if self.silent or not self.is_connected:
+            return QuotesTaken((), ()) if anyway else None
+        return QuotesTaken(self.quotes, self.alive)
 
     def account_now(self) -> AccountTaken | None:
         """The account's figures."""

@@ -13,7 +13,7 @@ from bot.errors import CrashLoopError, NotPaperAccountError
 from bot.events import Connected, Disconnected
 from bot.journal import verify
 from market.order import OrderStatus
-from risk.state import TradingState
+from risk.state import Cause, TradingState
 from tests.bot.daemon_desk import LEGS, START, TEN_MINUTES, Desk, one_condor_is_wanted, play
 
 
@@ -212,6 +212,24 @@ def test_quotes_keep_the_heartbeat_away_and_silence_asks_for_it(desk: Desk) -> N
     calls = desk.broker_of_record().calls
     assert "heartbeat" not in calls[: calls.index("silence")]
     assert calls[calls.index("silence") :].count("heartbeat") > 10
+
+
+def test_data_that_stand_still_reduce_trading_within_two_minutes(desk: Desk) -> None:
+    async def script() -> EngineState:
+        desk.broker().silent = True
+        return await desk.trade(START + timedelta(minutes=2))
+
+    state = play(desk, script)
+    assert [cause for cause, _ in state.risk.causes] == [Cause.DATA]
+    assert [record.body["quotes"] for record in desk.records("QuotesTaken")] == [[], [], []]
+
+
+def test_a_quiet_market_whose_feeds_live_keeps_trading_active(desk: Desk) -> None:
+    async def script() -> EngineState:
+        desk.broker().quotes = ()
+        return await desk.trade(START + timedelta(minutes=5))
+
+    assert play(desk, script).risk.causes == ()
 
 
 def test_an_unanswered_reconciliation_is_asked_for_again(desk: Desk) -> None:

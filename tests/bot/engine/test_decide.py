@@ -105,7 +105,22 @@ def test_a_snapshot_that_moves_nothing_read_is_passed_over(
     changes: dict[str, object], rows: tuple[tuple[int, float, float, None], ...], quiet: bool
 ) -> None:
     state = replace(ready(evaluated_at=later(-5), look_due=False), **changes)  # type: ignore[arg-type]  # mixed values
-    assert decide.nothing_read_changed(state, QuotesTaken(rows, ()), NOW) is quiet
+    assert decide.nothing_read_changed(state, QuotesTaken(rows, tuple(Feed)), NOW) is quiet
+
+
+def test_a_feed_that_fell_silent_is_looked_at_until_trading_is_reduced() -> None:
+    state = ready(evaluated_at=later(-5), look_due=False, feeds_asked={Feed.INDEX: NOW})
+    assert decide.nothing_read_changed(state, QuotesTaken((), (Feed.INDEX,)), NOW)
+    assert not decide.nothing_read_changed(state, QuotesTaken((), (Feed.OPTION,)), NOW)
+    told = replace(state, risk=state.risk.with_cause(Cause.DATA, "silent"))
+    assert decide.nothing_read_changed(told, QuotesTaken((), (Feed.OPTION,)), NOW)
+
+
+def test_a_look_is_overdue_after_a_minute_of_a_session_only() -> None:
+    state = ready(evaluated_at=NOW)
+    assert [decide.look_overdue(state, later(s)) for s in (0, 59, 60)] == [False, False, True]
+    assert decide.look_overdue(replace(state, evaluated_at=None), NOW)
+    assert not decide.look_overdue(replace(state, connected=False), later(600))
 
 
 def test_an_order_under_way_is_looked_after_at_every_snapshot() -> None:

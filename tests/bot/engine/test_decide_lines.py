@@ -149,6 +149,22 @@ def test_round_trips_are_structures_closed_by_orders_in_this_session() -> None:
     assert decide._round_trips(state) == 2
 
 
+def test_a_structure_sold_in_part_is_no_round_trip_until_the_rest_is_sold() -> None:
+    line = order_line(quantity=2)
+    state = at_work(line)
+    for one in executions(line, 2, price=2.0):
+        state = apply_execution(state, one, NOW)
+    structure = state.structures[line.structure_id]
+    for left, expected in ((1, 0), (0, 1)):
+        sale = order_line("sale", intent=Intent.CLOSE, structure_id=line.structure_id, ended_at=NOW)
+        sale = replace(sale, order=replace(sale.order, filled=2 - left))
+        closed = tuple((con_id, -(2 - left) * count // 2) for con_id, count in structure.opened_legs)
+        held = replace(structure, closed_legs=closed)
+        seen = replace(at_work(sale, state), structures={line.structure_id: held})
+        assert held.quantity == left
+        assert decide._round_trips(seen) == expected
+
+
 def test_orders_of_the_last_minute_are_counted_and_awaiting_ones_are_live() -> None:
     ended = order_line("a", status=OrderStatus.FILLED, told=2, ended_at=NOW)
     old = order_line("b", structure_id="s2", sent_at=later(-60))
