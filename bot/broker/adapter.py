@@ -245,10 +245,7 @@ class IbBroker:
             self._session.stream(con_ids)
 
     def take_quotes(self, anyway: bool = False) -> QuotesTaken | None:
-        """Quotes that changed since the last call and the feeds that live; None when neither changed.
-
-        With `anyway` never None: a look that is due also wants to know that nothing has changed.
-        """
+        """Changed quotes and the feeds that live; None when neither is news, unless it is wanted `anyway`."""
         return self._lines.take(self._clock.now(), anyway)
 
     # ------------------------------------------------------------------ orders
