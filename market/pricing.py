@@ -244,8 +244,11 @@ def _implied(
         scale = d * np.sqrt(f * k)
         intrinsic = np.maximum(sign * (d * (f - k)), 0.0)
         time_value = p - intrinsic
-        valid = (time_value > _SMALLEST_PRICE) & (time_value < d * np.minimum(f, k))
-        valid &= (scale < np.inf) & (root_t > 0.0) & (root_t < np.inf)
+        valid = time_value < d * np.minimum(f, k)
+        valid &= time_value > _SMALLEST_PRICE
+        valid &= scale < np.inf
+        if root_t.ndim or not 0.0 < root_t < np.inf:
+            valid &= (root_t > 0.0) & (root_t < np.inf)
         keep = None if np.count_nonzero(valid) == valid.size else np.broadcast_to(valid, shape)
         time_value = _flat(time_value, shape, keep)
         x = _flat(-np.abs(np.log(f / k)), shape, keep)
