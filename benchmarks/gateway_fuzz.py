@@ -2,14 +2,16 @@
 
 Every message a client library can write, orders included, is sent with fields dropped, doubled, swapped, cut,
 filled with numbers too large or with bytes that are no text, in whole frames and in frames whose length lies.
-After each one a witness on another connection must still be answered; at the end the counts are printed. Run
-`python -m benchmarks.gateway_fuzz [--frames N] [--seed S]`.
+After each one a witness on another connection must still be answered. Then come bursts of ten megabytes:
+honest requests, mutated ones, and bytes that are no protocol. At the end the counts are printed. Run
+`python -m benchmarks.gateway_fuzz [--frames N] [--seed S] [--burst-mb N]`.
 """
 
 import argparse
 import collections
 import random
 import struct
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,9 +22,11 @@ from simulator.exchange import Exchange
 from simulator.gateway import Gateway
 from simulator.session import Session
 from simulator.stochastic import StochasticMarket
-from simulator.wire import frame, split
+from simulator.wire import MAX_FRAME, frame, split
 
 FRAMES = 20_000
+BURST_MB = 10
+SEGMENT = 1 << 14
 START = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 CONTRACT = ("416904", "SPX", "IND", "", "0.0", "", "", "CBOE", "", "USD", "", "")
 COMBO = ("0", "SPX", "BAG", "", "0.0", "", "", "SMART", "", "USD", "", "")
@@ -130,15 +134,61 @@ def fuzz(frames: int, seed: int) -> collections.Counter[str]:
     return counts
 
 
+def bursts(size: int, seed: int) -> list[tuple[str, int, int, int]]:
+    """Send `size` bytes at once in each of four ways: name, bytes sent and answered, connections it took.
+
+    Raises AssertionError when the witness is not answered afterwards.
+    """
+    now = START
+    gateway = Gateway(Exchange(StochasticMarket(1, START, 10.0), "DU0000000"), lambda: now)
+    chance, originals = random.Random(seed), seeds()
+    witness = Line(gateway, 1)
+    light = [one for one in originals if one[0] in {"5", "8", "49", "91", "99"}]  # short answers
+    honest = b"".join(frame("".join(f"{field}\0" for field in one).encode()) for one in light)
+    kinds: dict[str, Callable[[], bytes]] = {
+        "honest requests": lambda: honest,
+        "mutated requests": lambda: mutated(originals[chance.randrange(len(originals))], chance),
+        "random bytes": lambda: chance.randbytes(65_536),
+        "frames of the largest size": lambda: frame(b"\x7f" * MAX_FRAME),
+    }
+    found = []
+    for name, piece in kinds.items():
+        attacker, lines, sent, answered = Line(gateway, 2), 1, 0, 0
+        while sent < size:
+            # Whole frames, so that the next connection after one that was ended begins with one.
+            data = bytearray()
+            while len(data) < SEGMENT:
+                data += piece()
+            attacker.session.receive(bytes(data))
+            sent += len(data)
+            answered += sum(map(len, attacker.sent))
+            attacker.sent.clear()
+            if attacker.is_closed:
+                gateway.disconnect(attacker.session)
+                attacker, lines = Line(gateway, 2), lines + 1
+        gateway.disconnect(attacker.session)
+        now += timedelta(seconds=10)
+        gateway.step()
+        witness.sent.clear()
+        witness.session.receive(frame(b"49\x001\x00"))
+        if [split(one[4:])[0] for one in witness.sent[:1]] != ["49"]:
+            raise AssertionError(f"a burst of {name} silenced the witness")
+        found.append((name, sent, answered, lines))
+    return found
+
+
 def main() -> int:
     """Print the counts."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--frames", type=int, default=FRAMES)
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--burst-mb", type=int, default=BURST_MB)
     options = arguments.parse_args()
     counts = fuzz(options.frames, options.seed)
     told = ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))
     print(f"{options.frames:,} frames, no failure: {told}")
+    for name, sent, answered, lines in bursts(options.burst_mb << 20, options.seed):
+        print(f"burst of {sent / 1e6:.1f} MB of {name}: {answered:,} bytes answered, {lines:,} connections")
     return 0
 
 

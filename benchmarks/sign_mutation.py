@@ -38,9 +38,11 @@ NOTICING = {
 #: What must not be touched by it.
 INDEPENDENT = (
     "tests/simulator/test_matching.py",
+    "tests/simulator/test_fill_prices.py",
     "tests/simulator/test_exchange.py",
     "tests/simulator/test_exchange_properties.py",
     "tests/simulator/test_settlement.py",
+    "tests/simulator/test_clearing.py",
     "tests/simulator/test_margin.py",
 )
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from ib_async import IB, Index, LimitOrder, Trade
 
-from benchmarks.gateway_fuzz import fuzz
+from benchmarks.gateway_fuzz import bursts, fuzz
 from simulator import virtual
 from simulator.server import HOST, GatewayServer, Pace
 from tests.simulator.fixture_venue import START, open_gateway
@@ -74,3 +74,11 @@ def test_mutated_frames_never_take_the_gateway_down(seed: int) -> None:
     assert counts["answered"] + counts["silent"] == 700
     assert counts["orders taken"] > 0
     assert counts["refused as unreadable"] > 100
+
+
+def test_bursts_of_anything_leave_the_gateway_answering_others() -> None:
+    found = {name: (sent, answered, lines) for name, sent, answered, lines in bursts(200_000, 1)}
+    assert min(sent for sent, _, _ in found.values()) >= 200_000
+    assert found["honest requests"][1] > 200_000
+    assert found["honest requests"][2] == 1
+    assert found["random bytes"][2] > 1  # a length that lies ends the connection
