@@ -144,8 +144,8 @@ class Judge:
         if state.portfolio is not before.portfolio or state.orders is not before.orders:
             self._fills(state)
         self._books(state)
-        while self.records.errors:
-            alert = self.records.errors.pop(0)
+        while self.records.untold:
+            alert = self.records.untold.pop(0)
             if alert not in self._alerted:
                 self.accuse("I-23", f"nobody was told of {alert.name}: {alert.text}")
         if len(self._alerted) > 64:

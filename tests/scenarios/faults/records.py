@@ -57,7 +57,7 @@ class Records:
     nav: AccountTaken | None = None
     nav_at: datetime | None = None
     nav_open_usd: float | None = None
-    errors: list[Alert] = field(default_factory=list)
+    untold: list[Alert] = field(default_factory=list)
     orders_by_command: Counter[str] = field(default_factory=Counter)
     _jobs: set[tuple[Any, Any]] = field(default_factory=set)
     _last: tuple[int, datetime | None] = (0, None)
@@ -75,7 +75,7 @@ class Records:
             body = record.body if kind is None else restore(kind, record.body)
             self.appended(record.seq, datetime.fromisoformat(record.time), record.kind, body)
         self.accuse = accuse
-        self.errors.clear()
+        self.untold.clear()
         self.durable = self._last[0]
         self.is_reconciled = False
         if self.durable < durable:
@@ -181,8 +181,7 @@ class Records:
                 self.accuse("I-18", f"{body.series} of {observation.period} is known before its release")
 
     def _alert(self, _seq: int, _time: datetime, body: Alert) -> None:
-        if body.level == "error":
-            self.errors.append(body)
+        self.untold.append(body)
 
     def _command(self, _seq: int, _time: datetime, body: OperatorCommanded) -> None:
         self.orders_by_command[body.verb] += 1
