@@ -180,7 +180,8 @@ class Daemon:
             if now >= self._evaluation_at:
                 await self._evaluate(now)
             await self._connection.housekeep(now)
-            await self._durability.in_turn(now, self.state)
+            # The link may have been asked meanwhile, which takes time: a record is stamped with the present.
+            await self._durability.in_turn(self._now(), self.state)
             await self._sleep(until)
 
     async def _sleep(self, until: datetime | None) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.checkpoint import recover
 from bot.engine.state import EngineState
 from bot.errors import FeedError
-from bot.events import Job
+from bot.events import Job, Reconciled
 from bot.journal import read_records, verify
 from market.order import OrderStatus
 from market.sessions import session_offset
@@ -83,6 +83,25 @@ def test_a_job_waits_for_a_broker_that_does_not_answer(tmp_path: Path) -> None:
 
 
 # ------------------------------------------------------------------ stops and crashes
+
+
+def test_a_record_behind_a_slow_answer_is_stamped_with_the_present(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "journal", datetime(2020, 2, 3, 13, 0, tzinfo=UTC), interval_s=60.0)
+
+    async def script() -> None:
+        broker = desk.broker()
+        honest = broker.reconcile
+
+        async def slow() -> Reconciled:
+            await asyncio.sleep(8.0)
+            return await honest()
+
+        broker.reconcile = slow  # type: ignore[method-assign]  # answers, but takes its time
+        await desk.trade(datetime(2020, 2, 3, 22, 30, tzinfo=UTC), commit_interval=timedelta(minutes=10))
+
+    play(desk, script)
+    times = [record.time for record in read_records(desk.folder)]
+    assert times == sorted(times)
 
 
 def test_a_stop_cancels_the_opening_order_and_waits_for_the_brokers_word(desk: Desk) -> None:

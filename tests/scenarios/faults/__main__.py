@@ -73,6 +73,9 @@ def many(seeds: range, processes: int, digests: bool) -> int:
         wall_s += outcome.wall_s
         if outcome.violations:
             failed.append(outcome)
+            tell(f"FAILED {outcome.command}: {outcome.violations[0]}")
+        elif not digests and not count % 100:
+            tell(f"{count} sessions")
         if digests:
             tell(f"{outcome.plan.seed} {outcome.head} {outcome.wire}")
     if digests:

@@ -27,6 +27,7 @@ from bot.broker.evidence import Evidence
 from bot.broker.inbox import Inbox
 from bot.broker.orders import OrderDesk
 from bot.broker.requests import Requests
+from bot.connection import Connection
 from bot.daemon import Daemon
 from bot.durability import Durability
 from bot.feeds import PublishedFeeds
@@ -180,7 +181,8 @@ BUGS: tuple[Bug, ...] = (
         session(trouble(Trouble.HALT, 3000.0, for_s=60.0))),
     Bug("I-27", "a decision depends on what no record holds", hidden_memory, session()),
     Bug("I-28", "the line comes back and nobody notices (LEAN #258, #246)",
-        swap(IbBroker, "_link_changed", stays_down), session(_LINE_LOST)),
+        both(swap(IbBroker, "_link_changed", stays_down), swap(Connection, "_watch_outage", lambda *_: False)),
+        session(_LINE_LOST)),
     Bug("I-28", "a connected socket is taken for a working one (finding 6)",
         swap(IbBroker, "heartbeat", no_heartbeat), session(_LONG_SILENCE)),
     Bug("I-09", "an order lost in a restart is taken for a working one (LEAN #242; finding 7)",
