@@ -248,14 +248,13 @@ class FaultHouse:
 
     def _at_world(self, kind: Trouble, mishap: Mishap) -> None:
         if kind is Trouble.BLACKHOLE:
-            self._loop.silent = True
-            self._later(mishap.for_s, lambda: setattr(self._loop, "silent", False))
+            self._be_silent(True)
+            self._later(mishap.for_s, lambda: self._be_silent(False))
         elif kind is Trouble.SEGMENTS:
             self._loop.in_pieces = True
             self._later(mishap.for_s, lambda: setattr(self._loop, "in_pieces", False))
         elif kind is Trouble.CLOCK_JUMP:
             self._clock.ahead += timedelta(seconds=mishap.amount)
-            self.judge.jumped(mishap.amount)
         elif kind is Trouble.WITHDRAWAL:
             self._exchange._account.cash_usd += mishap.amount
             self._gateway.route([AccountChanged(())])
@@ -273,7 +272,10 @@ class FaultHouse:
 
     def _failed(self, kind: str) -> None:
         self.fired[kind] += 1
-        self.judge.disk_failed(kind)
+
+    def _be_silent(self, silent: bool) -> None:
+        self._loop.silent = silent
+        self.judge.line_is_silent(silent)
 
 
 def _rest(error: BaseException) -> BaseException | None:

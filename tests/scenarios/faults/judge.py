@@ -65,6 +65,7 @@ class Judge:
         self.orders = OrderJudge(exchange, self.records, self.line, rules, now)
         self._naked_since: datetime | None = None
         self._apart_since: datetime | None = None
+        self._silent_since: datetime | None = None
         self._alerted: list[Alert] = []
         self._commanded: Counter[str] = Counter()
         self._filled: dict[str, int] = {}
@@ -108,11 +109,9 @@ class Judge:
     def struck(self, mishap: Mishap) -> None:
         """A mishap strikes."""
 
-    def jumped(self, _seconds: float) -> None:
-        """The machine's clock was set."""
-
-    def disk_failed(self, _kind: str) -> None:
-        """The disk failed."""
+    def line_is_silent(self, silent: bool) -> None:
+        """Nothing passes on the line any more, in either direction and without a word; or it does again."""
+        self._silent_since = self._now() if silent else None
 
     def commanded(self, verb: str) -> None:
         """A person gave a command."""
@@ -197,6 +196,10 @@ class Judge:
         if self._apart_since is not None and now - self._apart_since > BOOKS_APART_MAX:
             self.accuse("I-06", f"the broker holds {theirs}, the journal {ours}, and trading is active")
             self._apart_since = now
+
+        if self._silent_since is not None and now - self._silent_since > QUIET_MAX and state.connected:
+            self.accuse("I-28", f"nothing has passed on the line since {self._silent_since:%H:%M:%S}")
+            self._silent_since = now
 
     def _bundle(self) -> None:
         opened, approved = self.records.opened, self._rules
