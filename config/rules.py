@@ -54,38 +54,69 @@ class EntryWalk(Section):
         return self
 
 
-class VixWindow(Section):
-    """Which VIX expiry and long strike a layer buys."""
+class TrancheExitRules(Section):
+    """How a tranche is sold, in the same words for every layer; 0 leaves a condition out."""
 
+    parts: Annotated[int, Field(ge=1, le=10)]
+    gain_fractions: Annotated[tuple[Annotated[float, Field(gt=0, le=20)], ...], Field(strict=False)]
+    measure: Literal["premium", "future"]
+    contango_sessions: Annotated[int, Field(ge=0, le=252)]
+    sessions_max: Annotated[int, Field(ge=0, le=252)]
+    front_future_above_pts: Annotated[float, Field(ge=0, le=200)]
+    give_back_fraction: Annotated[float, Field(ge=0, lt=1)]
+    exit_dte: Days
+    rolls_max: Annotated[int, Field(ge=0, le=24)]
+
+    @model_validator(mode="after")
+    def _targets_rise(self) -> Self:
+        if not self.gain_fractions or list(self.gain_fractions) != sorted(set(self.gain_fractions)):
+            raise ValueError("gain_fractions must rise, and there must be one")
+        if len(self.gain_fractions) > self.parts:
+            raise ValueError("gain_fractions must not be more than parts: each sells one of them")
+        return self
+
+
+class TrancheSection(Section):
+    """Which VIX expiry and strikes a layer buys, or what else, and how it sells."""
+
+    instrument: Literal["call_spread", "call", "vx", "vxm"]
+    fallback: Literal["none", "vxx", "uvxy"]
     min_dte: Days
     max_dte: Days
     target_dte: Days
     long_delta: Delta
+    width_min_pts: Annotated[float, Field(ge=0, le=200)]
+    short_delta: Annotated[float, Field(ge=0, lt=1)]
+    exit: TrancheExitRules
 
     @model_validator(mode="after")
-    def _always_holds_an_expiry(self) -> Self:
+    def _can_be_bought_and_held(self) -> Self:
         _window(self.min_dte, self.target_dte, self.max_dte, VIX_EXPIRY_GAP_MAX_DAYS, "monthly VIX expiries")
+        if self.exit.exit_dte >= self.min_dte:
+            raise ValueError(
+                "exit.exit_dte must be below min_dte, or a tranche is sold on the day it is bought"
+            )
+        if self.instrument == "call_spread" and self.width_min_pts == 0.0 and self.short_delta == 0.0:
+            raise ValueError("a call_spread needs width_min_pts or short_delta")
+        if self.short_delta >= self.long_delta:
+            raise ValueError("short_delta must be below long_delta")
         return self
 
 
-class L1Exit(Section):
-    """How a near-term tranche is sold."""
+class HedgeSection(EntryWalk):
+    """What all hedge layers share."""
 
-    first_gain_fraction: Annotated[float, Field(gt=0, le=20)]
-    first_part_fraction: Fraction
-    second_gain_fraction: Annotated[float, Field(gt=0, le=20)]
-    contango_sessions: Sessions
-    sessions_max: Sessions
-    exit_dte: Days
-
-    @model_validator(mode="after")
-    def _targets_rise(self) -> Self:
-        if self.first_gain_fraction >= self.second_gain_fraction:
-            raise ValueError("first_gain_fraction must be below second_gain_fraction")
-        return self
+    monetisation: Literal["ladder", "hold", "trail"]
+    hold_exit_dte: Days
+    trail_give_back_fraction: Fraction
+    blackout_override_backwardation_fraction: Fraction
+    fallback_spread_above_fraction: Fraction
+    future_stress_fraction: Fraction
+    future_stop_fraction: Fraction
+    shares_sessions_max: Sessions
 
 
-class L1Rules(VixWindow, EntryWalk):
+class L1Rules(TrancheSection):
     """The near-term layer: breadth exhausted while the front of the VIX curve is inverted."""
 
     mode: Literal["episode", "strict_cross"]
@@ -97,9 +128,6 @@ class L1Rules(VixWindow, EntryWalk):
     rearm_backwardation_below_fraction: Fraction
     rearm_sessions: Sessions
     warmup_sessions: Sessions
-    width_min_pts: Points
-    blackout_override_backwardation_fraction: Fraction
-    exit: L1Exit
 
     @model_validator(mode="after")
     def _rearms_apart_from_firing(self) -> Self:
@@ -111,14 +139,10 @@ class L1Rules(VixWindow, EntryWalk):
             raise ValueError(
                 "rearm_backwardation_below_fraction must not exceed backwardation_above_fraction"
             )
-        if self.exit.exit_dte >= self.min_dte:
-            raise ValueError(
-                "exit.exit_dte must be below min_dte, or a tranche is sold on the day it is bought"
-            )
         return self
 
 
-class L2Rules(VixWindow):
+class L2Rules(TrancheSection):
     """The mid-term layer: confirmed by the volatility of volatility after the first layer's signal."""
 
     mode: Literal["confirm", "after_l1", "unlagged"]
@@ -144,7 +168,7 @@ class L2Rules(VixWindow):
         return self
 
 
-class L3Rules(VixWindow):
+class L3Rules(TrancheSection):
     """The reserve layer: the cost of capital implied by REIT prices, wide against its own history."""
 
     z_above_sd: StandardDeviations
@@ -306,6 +330,7 @@ class Rules(Section):
     l1: L1Rules
     l2: L2Rules
     l3: L3Rules
+    hedge: HedgeSection
     budget: BudgetRules
     condor: CondorRules
     risk: RiskRules

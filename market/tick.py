@@ -1,4 +1,4 @@
-"""Price steps of combos, and rounding to them in a chosen direction.
+"""Price steps of combos and single contracts, and rounding to them in a chosen direction.
 
 Index-option combos trade in net steps of 0.05 points, VIX-option combos in net steps of 0.01 (METHOD 5). A
 step never decides by float noise: a price within a millionth of a step counts as standing on it.
@@ -10,8 +10,10 @@ from types import MappingProxyType
 
 from market.rounding import round_price
 
-#: Net price step of a combo in points, by trading class.
-COMBO_TICK: Mapping[str, float] = MappingProxyType({"SPX": 0.05, "SPXW": 0.05, "VIX": 0.01})
+#: Net price step of a combo in points, by trading class; shares have none.
+COMBO_TICK: Mapping[str, float] = MappingProxyType(
+    {"SPX": 0.05, "SPXW": 0.05, "VIX": 0.01, "VX": 0.05, "VXM": 0.01, "": 0.01}
+)
 
 
 def round_down(price: float, tick: float) -> float:

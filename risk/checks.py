@@ -8,7 +8,7 @@ import re
 from datetime import timedelta
 from math import isfinite
 
-from market.contract import net_contracts
+from market.contract import SecurityType, net_contracts
 from market.quote import combo_quote
 from market.rounding import round_price
 from market.tick import COMBO_TICK
@@ -147,11 +147,18 @@ def price_collar(proposal: ProposedTrade, context: ReviewContext, limits: RiskLi
 def quote_ages(proposal: ProposedTrade, context: ReviewContext, limits: RiskLimits) -> tuple[Check, ...]:
     """Each feed the decision rests on has proved itself lately (I-17).
 
-    A close rests on its own options. An opening order also rests on what chose its strikes: the index for
-    SPX, the futures for VIX.
+    An order rests on the feed of its own legs, shares on that of the indexes. An opening order of options
+    also rests on what chose its strikes: the index for SPX, the futures for VIX.
     """
-    needed = {"option": limits.option_quote_age_max_s}
-    if is_open(proposal):
+    kind = proposal.combo.legs[0].contract.security_type
+    own = {SecurityType.FUTURE: "future", SecurityType.STOCK: "index"}.get(kind, "option")
+    allowed = {
+        "option": limits.option_quote_age_max_s,
+        "future": limits.future_quote_age_max_s,
+        "index": limits.index_quote_age_max_s,
+    }
+    needed = {own: allowed[own]}
+    if is_open(proposal) and kind is SecurityType.OPTION:
         if proposal.combo.legs[0].contract.symbol == "VIX":
             needed["future"] = limits.future_quote_age_max_s
         else:

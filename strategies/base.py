@@ -185,6 +185,7 @@ class MarketSnapshot:
     spx: Contract | None = None
     vix: Contract | None = None
     futures: tuple[Contract, ...] = ()  # VX, by expiry
+    others: tuple[Contract, ...] = ()  # small futures and shares a hedge may buy
 
     def quote(self, contract: Contract | None) -> Quote | None:
         """The latest quote of a contract, if it is streamed."""

@@ -160,6 +160,13 @@ def count_reserve(
     return state, Verdict(readings, fired)
 
 
+def still_hold(state: LayersState, rules: SignalRules) -> dict[str, bool | None]:
+    """By layer, whether the signal it was bought for still stands, as far as known: what a roll asks for."""
+    z = state.z
+    reserved = None if z is None else z >= rules.reserve.rearm_z_below_sd
+    return {"L2": state.confirmed, "L3": reserved}
+
+
 def _still_confirmed(trigger: MidTermState, verdict: Verdict) -> bool | None:
     """Whether what the mid-term layer was bought for holds: histogram above zero, and the divergence."""
     rising, divergent = verdict.readings[0].fired, verdict.readings[2].fired

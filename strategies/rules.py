@@ -10,20 +10,78 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class NearTermExit:
-    """When a near-term tranche is sold; gains are fractions of the premium paid."""
+class TrancheExit:
+    """When a tranche is sold, in the same words for every layer; 0 leaves a condition out.
 
-    first_gain_fraction: float
-    first_part_fraction: float
-    second_gain_fraction: float
+    The tranche is cut into `parts`; at each of the `gain_fractions` one more of them is sold. A gain is
+    measured on the `premium` paid (a future's on its stress loss), or on the `future` that settles with the
+    option. `front_future_above_pts` and `give_back_fraction` (of the highest value so far) sell what the
+    targets have left. At `exit_dte` what is left is rolled, at most `rolls_max` times and only while the
+    layer's signal still holds, else sold.
+    """
+
+    parts: int
+    gain_fractions: tuple[float, ...]
+    measure: Literal["premium", "future"]
     contango_sessions: int
     sessions_max: int
+    front_future_above_pts: float
+    give_back_fraction: float
     exit_dte: int
+    rolls_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrancheRules:
+    """What a layer buys: instrument, window of days, strikes and exits.
+
+    A call spread's short strike is the first at least `width_min_pts` above the long one and not nearer than
+    `short_delta` (0: the width alone). `fallback` is bought instead where options are too dear to trade.
+    """
+
+    instrument: Literal["call_spread", "call", "vx", "vxm"]
+    fallback: Literal["none", "vxx", "uvxy"]
+    min_dte: int
+    max_dte: int
+    target_dte: int
+    long_delta: float
+    width_min_pts: float
+    short_delta: float
+    exit: TrancheExit
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeRules:
+    """What all layers share: monetisation, the walk of an entry, and the sizing of what is no option.
+
+    `hold_exit_dte` and `trail_give_back_fraction` belong to the monetisations of those names. A future's
+    loss is counted as `future_stress_fraction` of its price and it is sold `future_stop_fraction` below its
+    entry.
+    """
+
+    l1: TrancheRules
+    l2: TrancheRules
+    l3: TrancheRules
+    monetisation: Literal["ladder", "hold", "trail"]
+    hold_exit_dte: int
+    trail_give_back_fraction: float
+    entry_patient_spread_fraction: float
+    entry_final_spread_fraction: float
+    entry_walk_s: int
+    blackout_override_backwardation_fraction: float
+    fallback_spread_above_fraction: float
+    future_stress_fraction: float
+    future_stop_fraction: float
+    shares_sessions_max: int
+
+    def of(self, layer: str) -> TrancheRules:
+        """The rules of `L1`, `L2` or `L3`."""
+        return {"L1": self.l1, "L2": self.l2, "L3": self.l3}[layer]
 
 
 @dataclass(frozen=True, slots=True)
 class NearTermRules:
-    """The near-term layer (L1): its trigger, its VIX call spread and the spread's exits."""
+    """The near-term layer's (L1) trigger: breadth, the front of the VIX curve, and when it arms again."""
 
     mode: Literal["episode", "strict_cross"]
     rsi_sessions: int
@@ -34,16 +92,6 @@ class NearTermRules:
     rearm_backwardation_below_fraction: float
     rearm_sessions: int
     warmup_sessions: int
-    min_dte: int
-    max_dte: int
-    target_dte: int
-    long_delta: float
-    width_min_pts: float
-    entry_patient_spread_fraction: float
-    entry_final_spread_fraction: float
-    entry_walk_s: int
-    blackout_override_backwardation_fraction: float
-    exit: NearTermExit
 
 
 @dataclass(frozen=True, slots=True)

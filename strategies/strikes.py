@@ -19,7 +19,7 @@ from market.quote import Quote
 from market.rounding import round_ratio, round_volatility
 from market.sessions import spxw_expiries, vix_expiries
 from strategies.ladder import Ladder
-from strategies.rules import CondorRules, NearTermRules
+from strategies.rules import CondorRules, TrancheRules
 
 WINDOW_STRIKES = 8
 
@@ -66,7 +66,7 @@ def condor_expiry(session: date, rules: CondorRules) -> date | None:
     return _closest(spxw_expiries(first, last), session, rules.target_dte)
 
 
-def vix_expiry(session: date, rules: NearTermRules) -> date | None:
+def vix_expiry(session: date, rules: TrancheRules) -> date | None:
     """The monthly VIX settlement day closest to the target within the window of days."""
     first, last = session + timedelta(rules.min_dte), session + timedelta(rules.max_dte)
     return _closest(vix_expiries(first, last), session, rules.target_dte)

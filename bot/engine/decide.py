@@ -24,8 +24,9 @@ from risk.review import in_order_of_review, review
 from risk.sizing import initiation_headroom_usd, unit_max_loss_usd
 from risk.state import Cause
 from risk.verdict import Ruling
-from strategies import hedge_entry, iron_condor, vix_hedge
+from strategies import iron_condor, vix_hedge
 from strategies.base import Evaluation, Intent, MarketSnapshot, Proposal, Structure
+from strategies.layers import still_hold
 
 TRADING_ENDS_BEFORE_CLOSE = timedelta(minutes=5)
 UNCHANGED_LOOK = timedelta(seconds=60)
@@ -79,7 +80,15 @@ def evaluate(state: EngineState, time: datetime) -> Step:
     structures = tuple(state.structures.values())
     nav_usd = state.account.nav_usd if state.account is not None else None
     hedge, hedge_found = vix_hedge.evaluate(
-        snapshot, state.hedge, structures, nav_usd, parameters.near_term, parameters.budget, busy, in_force
+        snapshot,
+        state.hedge,
+        structures,
+        nav_usd,
+        parameters.hedge,
+        parameters.budget,
+        busy,
+        in_force,
+        still_hold(state.layers, parameters.signals),
     )
     reserved_usd = vix_hedge.reserved_usd(hedge, session, nav_usd, structures, parameters.budget)
     barred = (*in_force, *(("crisis regime",) if state.layers.curve.regime.bars_new_condors else ()))
@@ -93,7 +102,7 @@ def evaluate(state: EngineState, time: datetime) -> Step:
         barred,
     )
     state = replace(state, hedge=hedge, condor=condor)
-    found = {hedge_entry.STRATEGY: hedge_found, iron_condor.STRATEGY: condor_found}
+    found = {**hedge_found, iron_condor.STRATEGY: condor_found}
     step = replace(step, state=state).then(_act(state, found, reserved_usd, time, trading_open))
     step = step.then(recalibrate(step.state, snapshot))
     return step.then(_want(step.state, found, time))
@@ -234,8 +243,13 @@ def take_snapshot(state: EngineState, time: datetime) -> MarketSnapshot:
     """The market as the strategies may see it."""
     indexes = {c.symbol: c for c in state.contracts.values() if c.security_type is SecurityType.INDEX}
     futures = sorted(
-        (c for c in state.contracts.values() if c.security_type is SecurityType.FUTURE and c.expiry),
+        (c for c in state.contracts.values() if c.trading_class == "VX" and c.expiry),
         key=lambda contract: contract.expiry or time.date(),
+    )
+    others = (
+        c
+        for c in state.contracts.values()
+        if c.security_type is SecurityType.STOCK or c.trading_class == "VXM"
     )
     if state.session is None:
         raise ValueError("a snapshot belongs to a session")
@@ -247,6 +261,7 @@ def take_snapshot(state: EngineState, time: datetime) -> MarketSnapshot:
         spx=indexes.get("SPX"),
         vix=indexes.get("VIX"),
         futures=tuple(futures),
+        others=tuple(others),
     )
 
 

@@ -13,10 +13,12 @@ from strategies.release_windows import ReleaseWindow
 from strategies.rules import (
     CondorRules,
     HedgeBudgetRules,
+    HedgeRules,
     MidTermRules,
     NearTermRules,
     ReserveRules,
     SignalRules,
+    TrancheRules,
 )
 
 T = TypeVar("T")
@@ -27,7 +29,7 @@ class Parameters:
     """All numbers the engine acts on, from the rules and the calendar recorded in `Opened`."""
 
     signals: SignalRules
-    near_term: NearTermRules
+    hedge: HedgeRules
     budget: HedgeBudgetRules
     condor: CondorRules
     limits: RiskLimits
@@ -36,7 +38,7 @@ class Parameters:
 
     def dwell(self, strategy: str) -> timedelta:
         """How long an opening limit stands before its next step: a fifth of the walk."""
-        rules = self.condor if strategy == iron_condor.STRATEGY else self.near_term
+        rules = self.condor if strategy == iron_condor.STRATEGY else self.hedge
         return timedelta(seconds=rules.entry_walk_s / 5)
 
 
@@ -48,17 +50,17 @@ def parameters(
     `calendar` is by release and year, days as "MM-DD". Raises KeyError or ValueError when a number is
     missing: rules have no defaults.
     """
-    near_term = _section(NearTermRules, rules["l1"])
+    tranches = {layer: _known(TrancheRules, rules[layer]) for layer in ("l1", "l2", "l3")}
     return Parameters(
         signals=SignalRules(
-            near_term=near_term,
+            near_term=_section(NearTermRules, rules["l1"]),
             mid_term=_section(MidTermRules, rules["l2"]),
             reserve=_section(ReserveRules, rules["l3"]),
             front="rolled",
             spread="capital",
             distribution="last_four",
         ),
-        near_term=near_term,
+        hedge=_section(HedgeRules, {**rules["hedge"], **tranches}),
         budget=_section(HedgeBudgetRules, rules["budget"]),
         condor=_section(CondorRules, rules["condor"]),
         limits=_section(RiskLimits, {**rules["risk"], "open_condors_max": rules["condor"]["open_max_count"]}),
@@ -73,6 +75,10 @@ def _days(years: Mapping[str, Sequence[str]]) -> ReleaseDays:
 
 
 def _section(kind: type[T], section: Mapping[str, Any]) -> T:
-    """Sections may hold keys of later layers; what a reader knows must be there in full."""
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # every kind is a dataclass
-    return restore(kind, {name: value for name, value in section.items() if name in known})
+    """Sections may hold keys of other readers; what this one knows must be there in full."""
+    return restore(kind, _known(kind, section))
+
+
+def _known(kind: type[Any], section: Mapping[str, Any]) -> dict[str, Any]:
+    known = {field.name for field in fields(kind)}
+    return {name: value for name, value in section.items() if name in known}

@@ -19,7 +19,7 @@ from bot.engine.working import decision_id
 from bot.events import DISTRIBUTION, NET_ADVANCES, VX_SETTLEMENT, ObservationsKnown
 from market.contract import Contract, SecurityType
 from market.rounding import round_price
-from market.sessions import next_session, previous_session
+from market.sessions import next_session, previous_session, sessions_between
 from strategies import vix_hedge
 from strategies.base import Reading
 from strategies.layers import LAYERS, STRATEGY_OF, Verdict, count_near_term, count_session
@@ -160,11 +160,13 @@ def _count(
 ) -> Step:
     day = seen.session
     layers, verdicts = count_session(state.layers, seen, parameters.signals)
+    mid = layers.mid.last_fire
+    free = mid is None or sessions_between(mid, day) >= parameters.signals.mid_term.open_sessions
     hedge = vix_hedge.session_closed(
         state.hedge,
         day,
         layers.near.backwardation,
-        layers.near.armed,
+        layers.near.armed and free and layers.reserve.armed,
         tuple(state.structures.values()),
         parameters.budget,
     )
@@ -184,8 +186,9 @@ def _verdict(state: EngineState, layer: str, verdict: Verdict, day: date, time: 
     b = state.layers.near.backwardation
     if state.account is None:
         reason = f"{reason}; without a net asset value no tranche can be sized"
-    elif layer == "L1" and b is not None:
-        hedge = vix_hedge.near_term_fired(state.hedge, day, next_session(day), b, state.account.nav_usd)
+    else:
+        nav_usd = state.account.nav_usd
+        hedge = vix_hedge.layer_fired(state.hedge, layer, day, next_session(day), b or 0.0, nav_usd)
         state = replace(state, hedge=hedge)
     return _tell(state, layer, Verb.FIRE, reason, day, verdict.readings, time)
 

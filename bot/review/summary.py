@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.segments import Record, read_records
-from strategies import hedge_entry, iron_condor
-
-LAYERS = {hedge_entry.STRATEGY: hedge_entry.LAYER}
+from strategies import iron_condor
+from strategies.hedge_state import LAYER_OF
 
 
 @dataclass(slots=True)
@@ -58,7 +57,7 @@ class Summary:
             "sessions": len(self.sessions),
             "condors_opened": self.opened(iron_condor.STRATEGY),
             "condors_closed": self.closed(iron_condor.STRATEGY),
-            "hedge_tranches_opened": self.opened(hedge_entry.STRATEGY),
+            "hedge_tranches_opened": sum(self.opened(strategy) for strategy in LAYER_OF),
             "orders": self.orders,
             "fills": self.fills,
             "decisions": self.decisions,
@@ -104,7 +103,7 @@ def _decision(summary: Summary, record: Record) -> None:
     verb, strategy = body["verb"], body["strategy"]
     if verb == "fire":
         readings = {reading["name"]: reading["value"] for reading in body["readings"]}
-        summary.fires.append({"layer": LAYERS[strategy], "date": body["session"], "readings": readings})
+        summary.fires.append({"layer": LAYER_OF[strategy], "date": body["session"], "readings": readings})
     if verb in ("open", "close"):
         _ordered(summary, body, verb)
     if verb == "book":
@@ -116,10 +115,10 @@ def _ordered(summary: Summary, body: dict[str, Any], verb: str) -> None:
     trade = summary.trades.setdefault(body["structure_id"], Trade(body["structure_id"], body["strategy"]))
     if verb == "close":
         trade.reason = body["reason"]
-    elif body["strategy"] in LAYERS:
+    elif body["strategy"] in LAYER_OF:
         summary.hedge_orders.append(
             {
-                "layer": LAYERS[body["strategy"]],
+                "layer": LAYER_OF[body["strategy"]],
                 "date": body["session"],
                 "contracts": body["quantity"],
                 "filled": 0,

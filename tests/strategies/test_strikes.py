@@ -19,7 +19,7 @@ from strategies.forwards import both_rights, chain_forward, vix_forward
 from strategies.iron_condor import CondorState, evaluate
 from strategies.ladder import ladder
 from strategies.strikes import ForwardMarket, condor_expiry, vix_expiry, wing_width
-from tests.strategies.world import RATE, World, at, condor_rules, near_term_rules
+from tests.strategies.world import RATE, World, at, condor_rules, tranche_rules
 
 MONDAY = date(2020, 2, 3)
 EXPIRY = date(2020, 3, 20)
@@ -54,7 +54,7 @@ def test_every_session_has_a_friday_expiry_within_the_window_nearest_to_the_targ
 @pytest.mark.parametrize("year", [2008, 2014, 2020, 2026])
 def test_every_session_has_a_monthly_vix_expiry_within_the_window(year: int) -> None:
     for session in sessions(date(year, 1, 1), date(year, 12, 31)):
-        expiry = vix_expiry(session, near_term_rules())
+        expiry = vix_expiry(session, tranche_rules("l1"))
         assert expiry is not None
         assert 16 <= (expiry - session).days <= 51
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Any
 
 import pytest
 
@@ -9,10 +10,10 @@ from market.contract import Contract, Right, SecurityType, call_spread
 from market.quote import Quote
 from market.sessions import next_session, session_offset
 from strategies.base import Evaluation, Intent, MarketSnapshot, Structure
-from strategies.vix_hedge import HedgeState, evaluate, near_term_fired, reserved_usd, session_closed
-from tests.strategies.world import World, at, budget_rules, near_term_rules
+from strategies.vix_hedge import HedgeState, PendingEntry, evaluate, layer_fired, reserved_usd, session_closed
+from tests.strategies.world import World, at, budget_rules, hedge_rules
 
-RULES, BUDGET = near_term_rules(), budget_rules()
+RULES, BUDGET = hedge_rules(), budget_rules()
 SIGNAL, TRADE = date(2020, 2, 27), date(2020, 2, 28)
 EXPIRY = date(2020, 3, 18)
 NAV = 1_000_000.0
@@ -41,13 +42,23 @@ def tranche(paid: float = 2.0, units: int = 5, sold: int = 0, opened: date = TRA
 
 
 def fired(backwardation: float = 0.10) -> HedgeState:
-    return near_term_fired(HedgeState(), SIGNAL, TRADE, backwardation, NAV)
+    return layer_fired(HedgeState(), "L1", SIGNAL, TRADE, backwardation, NAV)
 
 
 def market() -> World:
     world = World(vix_future=26.0)
     world.list_vix(EXPIRY)
     return world
+
+
+def looked(*arguments: Any) -> tuple[HedgeState, Evaluation]:
+    """One look, of which the near-term layer's part is shown."""
+    state, found = evaluate(*arguments)
+    return state, found["near_term"]
+
+
+def waiting(state: HedgeState) -> PendingEntry | None:
+    return state.waiting("L1")
 
 
 def entry(
@@ -64,7 +75,7 @@ def entry(
     world = world or market()
     for _ in range(4):
         snapshot = world.snapshot(when, lines)
-        state, found = evaluate(snapshot, state, (), nav, RULES, BUDGET, working, barred)
+        state, found = looked(snapshot, state, (), nav, RULES, BUDGET, working, barred)
         lines = found.lines
     return state, found
 
@@ -90,7 +101,7 @@ def exits(
     working: frozenset[str] = frozenset(),
 ) -> list[tuple[str, int]]:
     snapshot = valued(at(day, clock), value)
-    _, found = evaluate(snapshot, state or HedgeState(), [structure], NAV, RULES, BUDGET, working)
+    _, found = looked(snapshot, state or HedgeState(), [structure], NAV, RULES, BUDGET, working)
     return [(proposal.reason, proposal.quantity) for proposal in found.proposals]
 
 
@@ -111,7 +122,7 @@ def test_the_long_strike_is_the_nearest_listed_one_to_the_wanted_delta() -> None
     _, few = entry(at(TRADE, "10:00"))
     world, state, everything = market(), fired(), Evaluation()
     for _ in range(4):
-        state, everything = evaluate(world.snapshot(at(TRADE, "10:00")), state, (), NAV, RULES, BUDGET)
+        state, everything = looked(world.snapshot(at(TRADE, "10:00")), state, (), NAV, RULES, BUDGET)
     assert few.proposals[0].combo == everything.proposals[0].combo
 
 
@@ -124,7 +135,7 @@ def test_contracts_are_what_thirty_basis_points_buy_at_the_natural_price_rounded
 
 def test_a_budget_too_small_for_one_is_logged_and_never_rounded_up() -> None:
     _, found = entry(
-        at(TRADE, "10:00"), near_term_fired(HedgeState(), SIGNAL, TRADE, 0.1, 20_000.0), 20_000.0
+        at(TRADE, "10:00"), layer_fired(HedgeState(), "L1", SIGNAL, TRADE, 0.1, 20_000.0), 20_000.0
     )
     assert refusals(found) == ["budget"]
     assert "too_small" in found.gates[-1].detail
@@ -147,14 +158,14 @@ def test_it_trades_in_the_session_after_the_signal_only(day: date, clock: str, b
 
 def test_a_fire_cannot_trade_on_its_own_session() -> None:
     with pytest.raises(ValueError, match="cannot trade"):
-        near_term_fired(HedgeState(), SIGNAL, SIGNAL, 0.1, NAV)
+        layer_fired(HedgeState(), "L1", SIGNAL, SIGNAL, 0.1, NAV)
 
 
 def test_a_fire_that_found_no_market_expires_with_the_reason() -> None:
     state, found = entry(at(TRADE, "15:00"), world=World())
     assert refusals(found) == ["listing"]
     state = session_closed(state, TRADE, 0.10, False, (), BUDGET)
-    assert state.pending is None
+    assert waiting(state) is None
     assert state.expired is not None
     assert state.expired[0] == SIGNAL
     assert "not listed" in state.expired[1]
@@ -162,19 +173,19 @@ def test_a_fire_that_found_no_market_expires_with_the_reason() -> None:
 
 def test_a_fire_the_daemon_slept_through_expires_at_the_next_look() -> None:
     state, _ = entry(at(date(2020, 3, 3), "10:00"))
-    assert state.pending is None
+    assert waiting(state) is None
     assert state.expired == (SIGNAL, "its session has not begun")
 
 
 def test_a_fire_that_traded_leaves_no_expiry_behind() -> None:
     state = session_closed(fired(), TRADE, 0.10, False, [tranche()], BUDGET)
-    assert state.pending is None
+    assert waiting(state) is None
     assert state.expired is None
 
 
 def test_it_is_bought_once_even_when_only_part_of_it_filled() -> None:
     snapshot = market().snapshot(at(TRADE, "10:00"))
-    _, found = evaluate(snapshot, fired(), [tranche(units=1)], NAV, RULES, BUDGET)
+    _, found = looked(snapshot, fired(), [tranche(units=1)], NAV, RULES, BUDGET)
     assert "not_bought" in refusals(found)
     assert not found.proposals
 
@@ -198,7 +209,7 @@ def test_without_a_net_asset_value_or_a_forward_nothing_is_bought() -> None:
         snapshot = torn.snapshot(at(TRADE, "10:00"), lines)
         off = {c.con_id: Quote(30.0, 30.1, None, snapshot.time) for c in torn.futures}
         snapshot = replace(snapshot, quotes={**snapshot.quotes, **off})
-        state, found = evaluate(snapshot, state, (), NAV, RULES, BUDGET)
+        state, found = looked(snapshot, state, (), NAV, RULES, BUDGET)
         lines = found.lines
     assert refusals(found) == ["forward"]
     assert "gap" in found.gates[-1].detail
@@ -275,13 +286,13 @@ def test_it_is_sold_in_trading_hours(clock: str) -> None:
 
 def test_a_due_exit_waits_for_a_missing_price_and_says_so() -> None:
     snapshot = valued(at(date(2020, 3, 13), "11:00"), None)
-    _, found = evaluate(snapshot, HedgeState(), [tranche()], NAV, RULES, BUDGET)
+    _, found = looked(snapshot, HedgeState(), [tranche()], NAV, RULES, BUDGET)
     assert not found.proposals
     assert next(gate for gate in found.gates if gate.name.endswith(".price")).passed is None
 
 
 def test_selling_is_a_credit_and_a_worthless_spread_is_left_to_settle() -> None:
-    _, found = evaluate(
+    _, found = looked(
         valued(at(date(2020, 3, 13), "11:00"), 2.0), HedgeState(), [tranche()], NAV, RULES, BUDGET
     )
     (proposal,) = found.proposals
@@ -292,7 +303,7 @@ def test_selling_is_a_credit_and_a_worthless_spread_is_left_to_settle() -> None:
         22: Quote(None, 0.05, None, at(TRADE, "11:00")),
     }
     snapshot = MarketSnapshot(at(date(2020, 3, 13), "11:00"), date(2020, 3, 13), nothing)
-    _, worthless = evaluate(snapshot, HedgeState(), [tranche()], NAV, RULES, BUDGET)
+    _, worthless = looked(snapshot, HedgeState(), [tranche()], NAV, RULES, BUDGET)
     assert not worthless.proposals
     assert "worth_selling" in refusals(worthless)
 
@@ -303,9 +314,9 @@ def test_a_close_of_the_tranche_is_not_proposed_while_one_works() -> None:
 
 def test_the_campaign_owns_what_was_paid_and_limits_the_next_fire() -> None:
     snapshot = valued(at(TRADE, "10:00"), 2.0)
-    state, _ = evaluate(snapshot, fired(), [tranche(paid=5.9, units=5)], NAV, RULES, BUDGET)
+    state, _ = looked(snapshot, fired(), [tranche(paid=5.9, units=5)], NAV, RULES, BUDGET)
     assert state.ledger.spent_usd("L1") == pytest.approx(2950 + 5 * 2.49)
-    state = near_term_fired(state, date(2020, 3, 6), date(2020, 3, 9), 0.1, 2 * NAV)
+    state = layer_fired(state, "L1", date(2020, 3, 6), date(2020, 3, 9), 0.1, 2 * NAV)
     assert state.ledger.campaign == SIGNAL
     assert reserved_usd(state, date(2020, 3, 9), 2 * NAV, (), BUDGET) == pytest.approx(3000 - 2962.45)
 
@@ -322,4 +333,4 @@ def test_the_campaign_ends_when_all_is_flat_and_armed_and_not_before() -> None:
 
 def test_with_nothing_held_and_nothing_waiting_there_is_nothing_to_say() -> None:
     snapshot = World().snapshot(at(TRADE, "10:00"))
-    assert evaluate(snapshot, HedgeState(), (), NAV, RULES, BUDGET) == (HedgeState(), Evaluation())
+    assert looked(snapshot, HedgeState(), (), NAV, RULES, BUDGET) == (HedgeState(), Evaluation())

@@ -3,7 +3,7 @@ futures.
 """
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
@@ -20,8 +20,10 @@ from strategies.rules import (
     CondorExit,
     CondorRules,
     HedgeBudgetRules,
-    NearTermExit,
+    HedgeRules,
     NearTermRules,
+    TrancheExit,
+    TrancheRules,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -46,10 +48,31 @@ def condor_rules(**changes: object) -> CondorRules:
 
 
 def near_term_rules(**changes: object) -> NearTermRules:
-    """The shipped near-term section in the strategy's shape."""
-    section = dict(shipped()["l1"])
-    section["exit"] = NearTermExit(**section["exit"])  # type: ignore[arg-type]  # straight from the file
-    return NearTermRules(**{**section, **changes})  # type: ignore[arg-type]  # straight from the file
+    """The shipped near-term trigger in the strategy's shape."""
+    return NearTermRules(**{**_known(NearTermRules, "l1"), **changes})  # type: ignore[arg-type]  # from the file
+
+
+def tranche_rules(layer: str, **changes: object) -> TrancheRules:
+    """What a layer buys and how it sells, as shipped; changed exits by their own names."""
+    section = _known(TrancheRules, layer.lower())
+    exits = dict(shipped()[layer.lower()]["exit"])  # type: ignore[call-overload]  # a section of the file
+    exits["gain_fractions"] = tuple(exits["gain_fractions"])
+    names = {field.name for field in fields(TrancheExit)}
+    exits |= {name: value for name, value in changes.items() if name in names}
+    section |= {name: value for name, value in changes.items() if name not in names}
+    return TrancheRules(**{**section, "exit": TrancheExit(**exits)})  # type: ignore[arg-type]  # from the file
+
+
+def hedge_rules(l1: TrancheRules | None = None, **changes: object) -> HedgeRules:
+    """The shipped hedge section with all three layers; `l2` and `l3` may be given like `l1`."""
+    layers = {name: tranche_rules(name) for name in ("l1", "l2", "l3")} | ({"l1": l1} if l1 else {})
+    section = _known(HedgeRules, "hedge")
+    return HedgeRules(**{**section, **layers, **changes})  # type: ignore[arg-type]  # straight from the file
+
+
+def _known(kind: type, section: str) -> dict[str, object]:
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in shipped()[section].items() if name in names}
 
 
 def budget_rules() -> HedgeBudgetRules:

@@ -66,5 +66,7 @@ def strategies(monkeypatch: pytest.MonkeyPatch) -> dict[str, Evaluation]:
     monkeypatch.setattr(
         iron_condor, "evaluate", lambda snapshot, state, *rest: (state, answers["iron_condor"])
     )
-    monkeypatch.setattr(vix_hedge, "evaluate", lambda snapshot, state, *rest: (state, answers["near_term"]))
+    monkeypatch.setattr(
+        vix_hedge, "evaluate", lambda snapshot, state, *rest: (state, {"near_term": answers["near_term"]})
+    )
     return answers

@@ -11,7 +11,7 @@ from market.contract import Combo
 from market.quote import Quote
 from strategies.base import Intent, Proposal
 from strategies.hedge_budget import BudgetLedger
-from strategies.vix_hedge import HedgeState, PendingFire
+from strategies.vix_hedge import HedgeState, PendingEntry
 from tests.bot.engine.desk import (
     NOW,
     SESSION,
@@ -66,7 +66,8 @@ def wish(
 
 HEDGE = wish("near-term-2020-01-31", vix_spread(), strategy="near_term", limit=1.0, reserves=True, tick=0.01)
 FIRED = HedgeState(
-    ledger=BudgetLedger(date(2020, 1, 31), 1e6), pending=PendingFire(date(2020, 1, 31), SESSION, 0.1)
+    ledger=BudgetLedger(date(2020, 1, 31), 1e6),
+    pending=(PendingEntry("L1", "near-term-2020-01-31", date(2020, 1, 31), SESSION, 0.1),),
 )
 
 

@@ -75,8 +75,7 @@ def test_a_fire_on_the_last_completed_session_opens_a_tranche_on_the_next_and_no
     (decision,) = told(done)
     assert (decision.verb, decision.session) == (Verb.FIRE, YESTERDAY)
     assert {reading.name for reading in decision.readings} >= {"ad_line_rsi", "front_backwardation"}
-    pending = done.state.hedge.pending
-    assert pending is not None
+    (pending,) = done.state.hedge.pending
     assert (pending.signal, pending.session) == (YESTERDAY, SESSION)
 
 
@@ -85,7 +84,7 @@ def test_an_older_fire_found_while_catching_up_opens_nothing() -> None:
     done = settled(fed(inverted=(before,)))
     assert [decision.verb for decision in told(done)] == [Verb.READ]
     assert done.state.layers.near.last_fire == before
-    assert done.state.hedge.pending is None
+    assert done.state.hedge.pending == ()
 
 
 def test_a_fire_without_a_net_asset_value_is_told_and_opens_nothing() -> None:
@@ -93,7 +92,7 @@ def test_a_fire_without_a_net_asset_value_is_told_and_opens_nothing() -> None:
     (decision,) = told(done)
     assert decision.verb is Verb.FIRE
     assert "no tranche can be sized" in decision.reason
-    assert done.state.hedge.pending is None
+    assert done.state.hedge.pending == ()
 
 
 def test_a_missing_value_leaves_the_session_unknown() -> None:
