@@ -204,21 +204,11 @@ class IbBroker:
                 self._contracts[contract.con_id] = contract
 
     async def name_contracts(self) -> ContractsNamed:
-        """Indexes and the five nearest monthly VX futures with their ids, futures by final settlement day.
+        """Indexes, shares and the nearest monthly VX and VXM futures with their ids, by final settlement day.
 
         An index the broker does not know is left out, with an alert. Raises BrokerError on an ambiguous name.
         """
-        named: list[Contract] = []
-        for symbol, exchange in listing.INDEXES:
-            index = await listing.name_index(self._definitions, symbol, exchange)
-            if index is None:
-                self.notify(Alert("error", "contract_missing", f"the broker does not know {symbol}"))
-            else:
-                named.append(index)
-        futures = await listing.name_futures(self._definitions, self._clock.now())
-        if len(futures) < listing.FUTURES_NAMED:
-            self.notify(Alert("warning", "contract_missing", f"{len(futures)} monthly VX futures are listed"))
-        named += futures
+        named = await listing.name_all(self._definitions, self._clock.now(), self.notify)
         self.remember(named)
         return ContractsNamed(tuple(named))
 

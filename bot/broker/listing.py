@@ -8,12 +8,15 @@ from bot.broker.compat import RawContract
 from bot.broker.contracts import from_client, is_settled, printed_expiry, to_client
 from bot.broker.quotes import BREADTH_SYMBOL
 from bot.errors import BrokerError
-from bot.events import ListOptions
+from bot.events import Alert, ListOptions
 from market.contract import Contract, Right, SecurityType
 
 INDEXES = (("SPX", "CBOE"), ("VIX", "CBOE"), ("VVIX", "CBOE"), (BREADTH_SYMBOL, "NYSE"))
-FUTURES_NAMED = 5
-_VX_CLASS, _VX_MULTIPLIER = "VX", 1000
+# The REIT fund of the reserve layer's signal, and the notes that may stand in for its options.
+SHARES = ("VNQ", "VXX", "UVXY")
+FUTURES_NEEDED = 5
+FUTURES_NAMED = 8  # as far as the reserve layer's window reaches
+_MULTIPLIERS = {"VX": 1000, "VXM": 100}
 
 # Definitions of everything that fits a client's contract, as our contracts; none when nothing does.
 Definitions = Callable[[Any], Awaitable[list[Contract]]]
@@ -34,17 +37,50 @@ async def name_index(definitions: Definitions, symbol: str, exchange: str) -> Co
     return found[0] if found else None
 
 
-async def name_futures(definitions: Definitions, now: datetime) -> list[Contract]:
-    """The nearest monthly VX futures not yet settled at `now`, by final settlement day.
+async def name_all(
+    definitions: Definitions, now: datetime, notify: Callable[[Alert], None]
+) -> list[Contract]:
+    """Indexes, futures and shares, in this order; what the broker does not know is left out.
+
+    A missing index, or too few futures for the near-term layer, is told. Raises BrokerError on a name that
+    means two indexes.
+    """
+    named: list[Contract] = []
+    for symbol, exchange in INDEXES:
+        index = await name_index(definitions, symbol, exchange)
+        if index is None:
+            notify(Alert("error", "contract_missing", f"the broker does not know {symbol}"))
+        else:
+            named.append(index)
+    futures = await name_futures(definitions, now)
+    if len(futures) < FUTURES_NEEDED:
+        notify(Alert("warning", "contract_missing", f"{len(futures)} monthly VX futures are listed"))
+    named += [*futures, *await name_futures(definitions, now, "VXM")]
+    for symbol in SHARES:
+        share = await name_shares(definitions, symbol)
+        if share is not None:
+            named.append(share)
+    return named
+
+
+async def name_shares(definitions: Definitions, symbol: str) -> Contract | None:
+    """The share with this symbol that is quoted in USD, or None."""
+    wanted = to_client(Contract(SecurityType.STOCK, symbol))
+    found = await definitions(wanted)
+    return next((one for one in found if (one.symbol, one.currency) == (symbol, "USD")), None)
+
+
+async def name_futures(definitions: Definitions, now: datetime, trading_class: str = "VX") -> list[Contract]:
+    """The nearest monthly VX (or VXM) futures not yet settled at `now`, by final settlement day.
 
     Weekly futures and the small VXM share the symbol or the exchange: class and multiplier tell them apart.
     """
-    pattern = to_client(Contract(SecurityType.FUTURE, "VIX", trading_class=_VX_CLASS, exchange="CFE"))
+    pattern = to_client(Contract(SecurityType.FUTURE, "VIX", trading_class=trading_class, exchange="CFE"))
     dated = [
         (future.expiry, future.con_id, future)
         for future in await definitions(pattern)
-        if future.trading_class == _VX_CLASS
-        and future.multiplier == _VX_MULTIPLIER
+        if future.trading_class == trading_class
+        and future.multiplier == _MULTIPLIERS[trading_class]
         and future.expiry is not None
         and not is_settled(future, now)
     ]

@@ -13,7 +13,7 @@ from bot.engine.lines import LinePlan, plan_lines
 from bot.engine.orders import hold, order_reference, place
 from bot.engine.records import replace
 from bot.engine.release_days import end_openings, windows
-from bot.engine.state import EngineState, OrderLine, Step
+from bot.engine.state import EngineState, OrderLine, Step, is_always_streamed
 from bot.engine.working import tend
 from bot.events import Alert, Command, Feed, ListOptions, QuotesTaken, StreamLines
 from market.contract import Contract, SecurityType
@@ -148,7 +148,7 @@ def _want(state: EngineState, found: dict[str, Evaluation], time: datetime) -> S
             if key not in state.listings and key not in requested:
                 requested.append(key)
                 commands.append(ListOptions(symbol, trading_class, expiry))
-    named = {c.con_id for c in state.contracts.values() if c.security_type is not SecurityType.OPTION}
+    named = {c.con_id for c in state.contracts.values() if is_always_streamed(c)}
     wanted = {name: [line.con_id for line in one.lines] for name, one in found.items()}
     under_way = {leg.contract.con_id for line in state.working() for leg in line.order.combo.legs}
     under_way.update(con_id for con_id in state.portfolio.positions() if con_id in state.contracts)

@@ -14,7 +14,7 @@ from bot.engine.decision import Decision, Verb
 from bot.engine.observations import MONTHS, SESSION_SERIES, YIELDS, DailyInputs, Known, Waiting, as_of, kept
 from bot.engine.parameters import Parameters
 from bot.engine.records import replace
-from bot.engine.state import EngineState, Step
+from bot.engine.state import REIT_SYMBOL, EngineState, Step
 from bot.engine.working import decision_id
 from bot.events import DISTRIBUTION, NET_ADVANCES, VX_SETTLEMENT, ObservationsKnown
 from market.contract import Contract, SecurityType
@@ -26,7 +26,6 @@ from strategies.layers import LAYERS, STRATEGY_OF, Verdict, count_near_term, cou
 from strategies.session_inputs import SessionInputs
 
 BREADTH_SYMBOL = "AD-NYSE"
-REIT_SYMBOL = "VNQ"
 _NAMES = {"L1": "near-term", "L2": "mid-term", "L3": "reserve"}
 _LONG_LIVED = YIELDS | MONTHS | {DISTRIBUTION}
 

@@ -11,7 +11,7 @@ from bot.engine.decision import Decision
 from bot.engine.observations import DailyInputs
 from bot.engine.parameters import Parameters
 from bot.events import AccountTaken, Command, Feed, Job, Opened
-from market.contract import Contract
+from market.contract import Contract, SecurityType
 from market.order import Order
 from market.portfolio import Portfolio
 from market.quote import Quote
@@ -66,6 +66,17 @@ class Listing:
     trading_class: str
     expiry: date
     contracts: tuple[Contract, ...]
+
+
+REIT_SYMBOL = "VNQ"
+
+
+def is_always_streamed(contract: Contract) -> bool:
+    """Whether signals read it: indexes, VX futures and the REIT fund; the rest only while it is wanted."""
+    kind = contract.security_type
+    if kind is SecurityType.STOCK:
+        return contract.symbol == REIT_SYMBOL
+    return kind is SecurityType.INDEX or contract.trading_class == "VX"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from bot.engine.parameters import parameters
 from bot.engine.reconciliation import reconcile
 from bot.engine.records import replace
 from bot.engine.release_days import calendar_alerts
-from bot.engine.state import EngineState, Listing, OrderLine, Step
+from bot.engine.state import EngineState, Listing, OrderLine, Step, is_always_streamed
 from bot.engine.working import cancel_opening, decision_id
 from bot.events import (
     AccountTaken,
@@ -121,7 +121,8 @@ def _contracts_named(state: EngineState, event: ContractsNamed, _time: datetime)
         if contract.security_type is SecurityType.OPTION or con_id in held
     }
     state = replace(state, contracts={**kept, **{c.con_id: c for c in event.contracts}})
-    lines = tuple(sorted({*state.lines, *(contract.con_id for contract in event.contracts)}))
+    always = (contract.con_id for contract in event.contracts if is_always_streamed(contract))
+    lines = tuple(sorted({*state.lines, *always}))
     if lines == state.lines:
         return Step(state)
     return Step(replace(state, lines=lines), (), (StreamLines(lines),))

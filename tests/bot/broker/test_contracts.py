@@ -130,7 +130,7 @@ def listing(answer: dict[tuple[str, str], list[tuple[object, ...]]], gateway: Sc
     gateway.answers[9] = reply
 
 
-def test_indexes_and_the_five_nearest_monthly_futures_are_named() -> None:
+def test_indexes_monthly_futures_of_both_sizes_and_shares_are_named() -> None:
     gateway = ScriptedGateway()
     futures = [
         (30, "VIX", "FUT", "20200617", "VX", "1000"),
@@ -146,6 +146,7 @@ def test_indexes_and_the_five_nearest_monthly_futures_are_named() -> None:
     indexes: dict[tuple[str, str], list[tuple[object, ...]]] = {
         ("SPX", ""): [(416904, "SPX", "IND")],
         ("AD-NYSE", ""): [(77, "AD-NYSE", "IND")],
+        ("VXX", ""): [(78, "VXX", "STK")],
     }
     calls: list[str] = []
 
@@ -171,10 +172,13 @@ def test_indexes_and_the_five_nearest_monthly_futures_are_named() -> None:
             (33, date(2020, 5, 20)),
             (30, date(2020, 6, 17)),
             (34, date(2020, 7, 22)),
+            (35, date(2020, 8, 19)),
+            (37, date(2020, 4, 15)),
+            (78, None),
         ]
         missing = [alert.text for alert in desk.alerts if alert.name == "contract_missing"]
         assert missing == ["the broker does not know VIX", "the broker does not know VVIX"]
-        assert calls == ["IND", "IND", "IND", "IND", "FUT"]
+        assert calls == [*["IND"] * 4, *["FUT"] * 2, *["STK"] * 3]
 
     at_the_desk(script, gateway=gateway)
 
