@@ -7,6 +7,7 @@ from typing import Final
 from simulator import client_messages as ask
 from simulator import replies
 from simulator.entitlements import Entitlements
+from simulator.extra_ticks import ExtraTicks, unknown_generic
 from simulator.model import Instrument, Market, Tick
 from simulator.peer import Peer
 from simulator.reference import find_all
@@ -26,6 +27,7 @@ class MarketDataDesk:
         self._entitlements = entitlements
         self._lines: dict[int, QuoteLine] = {}
         self._fresh: list[QuoteLine] = []
+        self._extras: dict[int, ExtraTicks] = {}  # by request id, of the lines that have any
         self._kind = _LIVE
         self._watched: dict[bool, tuple[int, ...]] | None = None
         self._snapshots: dict[int, datetime] = {}  # request id -> when its end is due
@@ -69,6 +71,9 @@ class MarketDataDesk:
             self.end_snapshots()
             return
         self._lines[request.req_id] = line
+        extra = self._extra(request, line)
+        if not extra.is_empty:
+            self._extras[request.req_id] = extra
         self._fresh.append(line)
         self._watched = None
 
@@ -81,6 +86,7 @@ class MarketDataDesk:
             self._peer.error(request.req_id, 300, f"Can't find EId with tickerId:{request.req_id}")
             return
         self._shown.pop(request.req_id, None)
+        self._extras.pop(request.req_id, None)
         if line in self._fresh:
             self._fresh.remove(line)
         self._watched = None
@@ -90,6 +96,7 @@ class MarketDataDesk:
         self._lines.clear()
         self._fresh.clear()
         self._shown.clear()
+        self._extras.clear()
         self._snapshots.clear()
         self._watched = None
 
@@ -122,10 +129,15 @@ class MarketDataDesk:
                     late.append(line)
                 else:
                     line.changes(ticks, out)
+        past: dict[int, Tick] = {}
         if late:
             past = self._ticks(dict.fromkeys(con_id for line in late for con_id in line.con_ids), True)
             for line in late:
                 line.changes(past, out)
+        for req_id in self._extras:
+            line = self._lines[req_id]
+            if options if line.is_option else others:
+                self._tell_extras(req_id, past if line.is_delayed else ticks)
 
     def publish_first(self) -> None:
         """Queue the first ticks of lines opened since the last call, valued together."""
@@ -139,6 +151,8 @@ class MarketDataDesk:
                 ticks = self._ticks(con_ids, delayed)
                 for line in lines:
                     line.changes(ticks, self._peer.outgoing)
+                    if line.req_id in self._extras:
+                        self._tell_extras(line.req_id, ticks)
 
     def end_snapshots(self) -> None:
         """Tell the end of snapshots that have lasted long enough."""
@@ -150,6 +164,17 @@ class MarketDataDesk:
         """Tell every line that another session of the user took the data."""
         for req_id in self._lines:
             self._peer.error(req_id, 10197, "No market data during competing live session")
+
+    def _extra(self, request: ask.RequestMarketData, line: QuoteLine) -> ExtraTicks:
+        kind = "BAG" if line.legs else "OPT"
+        if not line.is_option:
+            instrument = self._market.instrument(line.con_ids[0])
+            kind = "" if instrument is None else instrument.contract.security_type.value
+        delay_s = DELAY_S if line.is_delayed else 0.0
+        return ExtraTicks(request.req_id, line.con_ids[0], kind, request.generic_ticks, delay_s)
+
+    def _tell_extras(self, req_id: int, ticks: Mapping[int, Tick]) -> None:
+        self._extras[req_id].changes(ticks, self._market.now.timestamp(), self._peer.outgoing)
 
     def _tell_kinds(self) -> None:
         """Say so when lines that may freeze do, or thaw."""
@@ -173,6 +198,10 @@ class MarketDataDesk:
     def _refusal(self, request: ask.RequestMarketData) -> tuple[int, str] | None:
         if request.req_id in self._lines or request.req_id in self._snapshots:
             return 102, "Duplicate ticker ID."
+        unknown = unknown_generic(request.generic_ticks)
+        if unknown:
+            cause = f"Incorrect generic tick list of {request.generic_ticks}.  {unknown} is no generic tick"
+            return 321, f"Error validating request.-'bQ' : cause - {cause}"
         if not request.snapshot and len(self._lines) >= self._entitlements.lines:
             return 101, "Max number of tickers has been reached."
         return None

@@ -7,6 +7,7 @@ import pytest
 from simulator.entitlements import Entitlements
 from simulator.gateway import Gateway
 from simulator.instruments import stock
+from simulator.model import Instrument
 from tests.simulator.fixture_venue import (
     NOBODY,
     Clock,
@@ -155,6 +156,61 @@ def test_a_stock_is_wider_and_thinner_under_stress(vix: float, spread: float, si
     assert tick.ask is not None
     assert round(tick.ask - tick.bid, 2) == spread
     assert 1 <= min(tick.bid_size, tick.ask_size) <= max(tick.bid_size, tick.ask_size) <= size_max
+
+
+def watch(req_id: int, instrument: Instrument, generic: str = "") -> tuple[object, ...]:
+    return (1, 11, req_id, *contract(instrument), 0, generic, 0, 0, "")
+
+
+def test_a_stock_says_when_it_traded_last_and_an_index_does_not(gateway: Gateway, clock: Clock) -> None:
+    line = Line(gateway)
+    spy = gateway.venue.market.instrument(stock("SPY").con_id)
+    assert spy is not None
+    first = [m for m in line.ask(*watch(4, spy)) if m[0] == "46"]
+    assert first == [["46", "6", "4", "45", str(int(clock.now.timestamp()))]]
+    assert "46" not in {m[0] for m in line.ask(*market_data(5))}
+    before = len(line.sent)
+    clock.pass_by(60.0)
+    gateway.step()
+    assert [m[4] for m in line.fresh(before) if m[0] == "46"] == [str(int(clock.now.timestamp()))]
+    line.ask(2, 2, 4)
+    before = len(line.sent)
+    clock.pass_by(60.0)
+    gateway.step()
+    assert "46" not in {m[0] for m in line.fresh(before)}
+
+
+def test_delayed_trades_are_as_old_as_their_prices(clock: Clock) -> None:
+    late = Entitlements(symbols_not_subscribed={"SPY"}, delayed_data=True)
+    gateway = open_gateway(clock, entitlements=late)
+    line = Line(gateway)
+    line.ask(59, 1, 3)
+    spy = gateway.venue.market.instrument(stock("SPY").con_id)
+    assert spy is not None
+    (told,) = [m for m in line.ask(*watch(4, spy, "221")) if m[0] == "46"]
+    assert told[3:] == ["88", str(int(clock.now.timestamp()) - 900)]
+    before = len(line.sent)
+    clock.pass_by(60.0)
+    gateway.step()
+    assert [m[3] for m in line.fresh(before) if m[0] == "46"] == ["88"]
+
+
+def test_a_mark_comes_when_it_is_asked_for(gateway: Gateway) -> None:
+    line = Line(gateway)
+    (option,) = options(gateway, [2800.0])
+    (tick,) = gateway.venue.market.ticks([option.contract.con_id])
+    marks = [m for m in line.ask(*watch(4, option, "100, 232")) if m[0] == "1" and m[3] == "37"]
+    assert tick.bid is not None
+    assert tick.ask is not None
+    assert [float(m[4]) for m in marks] == [pytest.approx((tick.bid + tick.ask) / 2.0)]
+    assert not [m for m in line.ask(*watch(5, option)) if m[0] == "1" and m[3] == "37"]
+
+
+def test_a_generic_tick_that_does_not_exist_is_refused(gateway: Gateway) -> None:
+    (option,) = options(gateway, [2800.0])
+    line = Line(gateway)
+    assert codes(line.ask(*watch(4, option, "232,999"))) == [("4", "321")]
+    assert codes(line.ask(*watch(5, option, "mdoff,292:BRFG"))) == []
 
 
 def test_options_and_others_can_be_sent_apart(gateway: Gateway, clock: Clock) -> None:

@@ -1,0 +1,72 @@
+"""Ticks beside the quote of a line: when it traded last, and the price at which it is marked.
+
+The time of the last trade comes by itself for stocks and futures; the mark is asked for with the generic
+ticks 221 or 232. Other generic ticks are taken and give nothing: the venue keeps neither volumes nor open
+interest.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from simulator import replies
+from simulator.account import mark_of
+from simulator.model import Tick
+
+_MARK_REQUESTS: Final = frozenset({"221", "232"})
+_MARK, _LAST_TIMESTAMP, _DELAYED_TIMESTAMP = 37, 45, 88
+_KNOWN: Final = frozenset({
+    100, 101, 104, 105, 106, 162, 165, 221, 225, 232, 233, 236, 256, 258, 292, 293, 294, 295, 318, 375, 411,
+    456, 460, 576, 577, 586, 587, 588, 595, 614, 619, 623,
+})  # fmt: skip
+
+
+def unknown_generic(generic_ticks: str) -> str:
+    """The first entry of a generic tick list that is no generic tick; empty when all are.
+
+    An entry may carry a provider after a colon, as news ticks do.
+    """
+    asked = (one.strip().partition(":")[0] for one in generic_ticks.split(",") if one.strip())
+    return next((one for one in asked if one != "mdoff" and not _is_known(one)), "")
+
+
+def _is_known(entry: str) -> bool:
+    return entry.isascii() and entry.isdigit() and len(entry) < 6 and int(entry) in _KNOWN
+
+
+class ExtraTicks:
+    """What one line gets beside its quote."""
+
+    __slots__ = ("_con_id", "_delay_s", "_last", "_mark", "_marks", "_req_id", "_trades")
+
+    def __init__(
+        self, req_id: int, con_id: int, security_type: str, generic_ticks: str, delay_s: float
+    ) -> None:
+        """`delay_s`: how far the line's quotes lie behind, 0 where they are live."""
+        self._req_id = req_id
+        self._con_id = con_id
+        self._delay_s = delay_s
+        self._trades = security_type in {"STK", "FUT"}
+        asked = {one.strip() for one in generic_ticks.split(",")}
+        self._marks = bool(asked & _MARK_REQUESTS) and security_type != "BAG"
+        self._last: float | None = None
+        self._mark: float | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing will ever come."""
+        return not self._trades and not self._marks
+
+    def changes(self, ticks: Mapping[int, Tick], epoch: float, out: list[str]) -> None:
+        """Append what moved with `ticks`, quotes as they are sent at market time `epoch`."""
+        tick = ticks.get(self._con_id)
+        if tick is None:
+            return
+        if self._trades and tick.last is not None and tick.last != self._last:
+            self._last = tick.last
+            kind = _DELAYED_TIMESTAMP if self._delay_s else _LAST_TIMESTAMP
+            out.append(replies.tick_string(self._req_id, kind, str(int(epoch - self._delay_s))))
+        if self._marks and not self._delay_s:
+            mark = mark_of(tick)
+            if mark is not None and mark != self._mark:
+                self._mark = mark
+                out.append(replies.tick_price(self._req_id, _MARK, round(mark, 6), 0, 0))
