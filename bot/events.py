@@ -186,6 +186,28 @@ class OperatorCommanded:
     reason: str
 
 
+class Condition(StrEnum):
+    """What can be the matter with the machine the daemon runs on."""
+
+    CLOCK = "clock"
+    DISK = "disk"
+
+
+@dataclass(frozen=True, slots=True)
+class HostReported:
+    """The daemon's machine is not as it should be, as `detail` says; without a detail it is again."""
+
+    condition: Condition
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """The daemon itself halts trading: it has seen what only a person may judge."""
+
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class RequestFailed:
     """A request to the broker went unanswered or was refused; whoever still needs it asks again."""
@@ -215,6 +237,8 @@ Event = (
     | Reconciled
     | JobDue
     | OperatorCommanded
+    | HostReported
+    | Halted
     | RequestFailed
     | Stopping
 )

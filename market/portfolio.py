@@ -68,6 +68,15 @@ class Portfolio:
                     carried[con_id] = Position(con_id, rest)
         return Portfolio(self.fills, carried)
 
+    def adjust(self, legs: Mapping[int, int]) -> "Portfolio":
+        """Add signed contracts by con_id that no execution tells of."""
+        carried = dict(self.carried)
+        for con_id, quantity in legs.items():
+            count = quantity + (carried.pop(con_id).quantity if con_id in carried else 0)
+            if count:
+                carried[con_id] = Position(con_id, count)
+        return Portfolio(self.fills, carried)
+
     def carry(self, before: datetime) -> "Portfolio":
         """Fold executions older than `before` into the carried positions."""
         old = [fill for fill in self.fills.values() if fill.time < before]

@@ -27,10 +27,11 @@ class Cause(StrEnum):
     DISK = "disk"
     CONNECTION = "connection"
     ACCOUNT = "account"
-    OPERATOR = "operator"
+    OPERATOR = "operator"  # a person halted trading
+    HALT = "halt"  # the daemon halted it by itself: only a person may judge what it saw
 
 
-HALTING: frozenset[Cause] = frozenset({Cause.ACCOUNT, Cause.OPERATOR})
+HALTING: frozenset[Cause] = frozenset({Cause.ACCOUNT, Cause.OPERATOR, Cause.HALT})
 HEDGING_ALLOWED: frozenset[Cause] = frozenset({Cause.LOSS, Cause.DRAWDOWN})
 
 

@@ -5,6 +5,7 @@ whatever an execution says, each counted once; a status never fills anything, it
 are still to be heard of.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bot.engine.records import replace
@@ -25,7 +26,7 @@ def report_order(state: EngineState, report: OrderReported, time: datetime) -> E
     """Move an order by one piece of broker evidence; a step the table does not know is ignored.
 
     A report for an order that is not ours changes nothing here: reconciliation decides about strangers. One
-    order under two permanent ids, or one that works although it had ended, makes the book a mismatch.
+    order that lives under two permanent ids, or one that works although it had ended, halts trading.
     """
     line = state.orders.get(report.order_ref)
     if line is None:
@@ -33,7 +34,9 @@ def report_order(state: EngineState, report: OrderReported, time: datetime) -> E
     order = line.order
     fault = contradiction(line, report)
     if fault:
-        return replace(state, risk=state.risk.with_cause(Cause.MISMATCH, fault))
+        return replace(state, risk=state.risk.with_cause(Cause.HALT, fault))
+    if order.perm_id and report.perm_id and report.perm_id != order.perm_id:
+        return state  # a twin that has ended: what it traded, its executions say
     order = replace(order, perm_id=report.perm_id or order.perm_id)
     if report.status != order.status and may_become(order.status, report.status):
         order = replace(order, status=report.status, reason=report.reason or order.reason)
@@ -52,11 +55,11 @@ def report_order(state: EngineState, report: OrderReported, time: datetime) -> E
 def contradiction(line: OrderLine, report: OrderReported) -> str:
     """What a report says that cannot be true of this order, or nothing."""
     order = line.order
-    if order.perm_id and report.perm_id and report.perm_id != order.perm_id:
+    is_live = not report.status.is_terminal and report.status is not OrderStatus.UNKNOWN
+    if is_live and order.perm_id and report.perm_id and report.perm_id != order.perm_id:
         return f"{order.order_ref} lives twice at the broker: {order.perm_id} and {report.perm_id}"
     # A report of a filled order may simply be older than its last execution.
     is_over = order.status.is_terminal and order.status is not OrderStatus.FILLED
-    is_live = not report.status.is_terminal and report.status is not OrderStatus.UNKNOWN
     return (
         f"{order.order_ref} is {order.status.value} here and works at the broker"
         if is_over and is_live
@@ -68,11 +71,15 @@ def apply_execution(state: EngineState, executed: Executed, time: datetime) -> E
     """Fold one execution in, once.
 
     A correction first takes out what it corrects. An execution that no order of ours explains makes the book
-    a mismatch.
+    a mismatch; one of our own order in a contract it has no leg in halts trading, and so does one leg more
+    than was ordered.
     """
     fill, contract = executed.fill, executed.contract
     if state.portfolio.knows(fill.exec_id) or fill.time < time - EXECUTIONS_KEPT:
         return state
+    line = state.orders.get(fill.order_ref)
+    if line is not None and line.adopted:
+        state = _take_back(state, line)
     base = execution_base(fill.exec_id)
     corrected = state.portfolio.fills.get(base)
     portfolio = state.portfolio.apply(fill)
@@ -103,7 +110,8 @@ def mark_in_flight_unknown(state: EngineState) -> EngineState:
     orders = dict(state.orders)
     for ref, line in state.orders.items():
         if may_become(line.order.status, OrderStatus.UNKNOWN):
-            orders[ref] = replace(line, order=replace(line.order, status=OrderStatus.UNKNOWN))
+            order = replace(line.order, status=OrderStatus.UNKNOWN)
+            orders[ref] = replace(line, order=order, doubted=True)
     return refresh_unknown(replace(state, orders=orders, reconciled=False))
 
 
@@ -166,30 +174,86 @@ def with_structure(state: EngineState, structure: Structure) -> EngineState:
 def _book(state: EngineState, fill: Fill, time: datetime) -> EngineState:
     """Count a fill on its order and on its structure."""
     line = state.orders.get(fill.order_ref)
-    if line is None or all(leg.contract.con_id != fill.con_id for leg in line.order.combo.legs):
+    if line is None:
         detail = f"execution {fill.exec_id} of contract {fill.con_id} belongs to no order of ours"
         return replace(state, risk=state.risk.with_cause(Cause.MISMATCH, detail))
+    if all(leg.contract.con_id != fill.con_id for leg in line.order.combo.legs):
+        detail = f"execution {fill.exec_id} is of contract {fill.con_id}, no leg of {fill.order_ref}"
+        return replace(state, risk=state.risk.with_cause(Cause.HALT, detail))
     line, structure = _structure_of(state, line)
-    cost = fill.quantity * fill.price
-    line = replace(
-        line, filled_legs=_count(line.filled_legs, fill), cost=round_price(line.cost + cost), executed_at=time
-    )
     fees = round_price(structure.fees_usd + (fill.commission or 0.0))
+    structure = replace(structure, fees_usd=fees)
+    state = _trade(state, line, structure, {fill.con_id: fill.quantity}, fill.quantity * fill.price, time)
+    return _halt_when_overfilled(state, line, fill.con_id)
+
+
+def adopt(state: EngineState, line: OrderLine, units: int, time: datetime) -> EngineState:
+    """Count whole units of an order by the broker's positions, at the order's limit, and end the order.
+
+    For an order of an earlier day that the broker no longer lists and whose executions it no longer tells:
+    its positions are then the only evidence left, and the limit the worst price it can have traded at.
+    """
+    order = line.order
+    legs = {leg.contract.con_id: units * leg.signed_ratio for leg in order.combo.legs}
+    line, structure = _structure_of(state, replace(line, adopted=line.adopted + units))
+    state = replace(state, portfolio=state.portfolio.adjust(legs))
+    state = _trade(state, line, structure, legs, units * order.limit, time)
+    line = state.orders[order.order_ref]
+    if not line.order.status.is_terminal:
+        reason = "its day is over; the broker's positions say what it traded"
+        line = replace(line, order=replace(line.order, status=OrderStatus.CANCELLED, reason=reason))
+    return with_order(state, replace(line, told=line.order.filled, ended_at=time))
+
+
+def _take_back(state: EngineState, line: OrderLine) -> EngineState:
+    """An execution is told after all: it counts, and what was adopted in its place does not."""
+    units = -line.adopted
+    legs = {leg.contract.con_id: units * leg.signed_ratio for leg in line.order.combo.legs}
+    line, structure = _structure_of(state, replace(line, adopted=0))
+    state = replace(state, portfolio=state.portfolio.adjust(legs))
+    return _trade(state, line, structure, legs, units * line.order.limit, line.executed_at or line.sent_at)
+
+
+def _trade(
+    state: EngineState,
+    line: OrderLine,
+    structure: Structure,
+    legs: Mapping[int, int],
+    cost: float,
+    time: datetime,
+) -> EngineState:
+    """Count signed contracts and what was paid for them on an order and on its structure."""
+    line = replace(
+        line,
+        filled_legs=_count(line.filled_legs, legs),
+        cost=round_price(line.cost + cost),
+        executed_at=time,
+    )
     if line.intent is Intent.OPEN:
         structure = replace(
             structure,
-            opened_legs=_count(structure.opened_legs, fill),
+            opened_legs=_count(structure.opened_legs, legs),
             opened_cost=round_price(structure.opened_cost + cost),
-            fees_usd=fees,
         )
     else:
         structure = replace(
             structure,
-            closed_legs=_count(structure.closed_legs, fill),
+            closed_legs=_count(structure.closed_legs, legs),
             closed_cost=round_price(structure.closed_cost + cost),
-            fees_usd=fees,
         )
     return with_order(with_structure(state, structure), _follow_fills(line, time))
+
+
+def _halt_when_overfilled(state: EngineState, before: OrderLine, con_id: int) -> EngineState:
+    """One contract more than was ordered, the moment it is told, halts trading."""
+    order = before.order
+    ordered = {leg.contract.con_id: abs(leg.signed_ratio) * order.quantity for leg in order.combo.legs}
+    was = abs(dict(before.filled_legs).get(con_id, 0))
+    now = abs(dict(state.orders[order.order_ref].filled_legs).get(con_id, 0))
+    if not was <= ordered[con_id] < now:
+        return state
+    detail = f"{order.order_ref} traded {now} of contract {con_id}, {ordered[con_id]} were ordered"
+    return replace(state, risk=state.risk.with_cause(Cause.HALT, detail))
 
 
 def _structure_of(state: EngineState, line: OrderLine) -> tuple[OrderLine, Structure]:
@@ -207,9 +271,10 @@ def _structure_of(state: EngineState, line: OrderLine) -> tuple[OrderLine, Struc
     return line, Structure(line.structure_id, line.strategy, line.order.combo, opened)
 
 
-def _count(legs: tuple[tuple[int, int], ...], fill: Fill) -> tuple[tuple[int, int], ...]:
+def _count(legs: tuple[tuple[int, int], ...], traded: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
     counts = dict(legs)
-    counts[fill.con_id] = counts.get(fill.con_id, 0) + fill.quantity
+    for con_id, quantity in traded.items():
+        counts[con_id] = counts.get(con_id, 0) + quantity
     return tuple(sorted((con_id, quantity) for con_id, quantity in counts.items() if quantity))
 
 

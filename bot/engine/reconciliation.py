@@ -10,16 +10,11 @@ takes them away without an execution, and brokers show them for a while longer.
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from bot.engine.book import (
-    apply_commission,
-    apply_execution,
-    contradiction,
-    report_order,
-    with_order,
-)
+from bot.engine.book import adopt, apply_commission, apply_execution, report_order, with_order
 from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine
 from bot.events import OrderReported, Reconciled
+from market.broker_hours import reset_end
 from market.contract import Contract
 from market.order import OrderStatus
 from market.sessions import MARKET_TZ, option_expiry_instant
@@ -32,30 +27,25 @@ EVEN_LEGS_DUE = timedelta(seconds=30)
 def reconcile(state: EngineState, found: Reconciled, time: datetime) -> EngineState:
     """Take the broker's complete knowledge in: executions first, then orders, then compare positions.
 
-    An order the broker does not know is LOST only after two complete snapshots at least 60 s apart; until
-    then it is UNKNOWN. Whatever differs makes the state REDUCING until it agrees again.
+    An order the broker does not know is LOST only after two complete snapshots at least 60 s apart, outside
+    of the broker's resets, and only if the positions of its legs agree; until then it is UNKNOWN. Whatever
+    differs makes the state REDUCING until it agrees again.
     """
     for executed in found.executions:
         state = apply_execution(state, executed, time)
     for commission in found.commissions:
         state = apply_commission(state, commission)
-    before = state.orders
     for report in found.orders:
         state = report_order(state, report, time)
+    theirs = {con_id: quantity for con_id, quantity in found.positions if quantity}
+    state = _settle(state, theirs, time)
     known = {report.order_ref for report in found.orders}
     for line in state.working():
         if line.order.order_ref not in known:
-            state = with_order(state, _absent(line, time))
+            state = _absent(state, line, theirs, time)
         elif line.absent_since is not None:
             state = with_order(state, replace(line, absent_since=None))
-    theirs = {con_id: quantity for con_id, quantity in found.positions if quantity}
-    state = _settle(state, theirs, time)
-    detail = (
-        _odd_order(before, found.orders)
-        or _overfilled(state)
-        or _half_filled(state, time)
-        or _unequal(state, theirs, time)
-    )
+    detail = _stranger(state, found.orders) or _half_filled(state, time) or _unequal(state, theirs, time)
     risk = state.risk.without(Cause.MISMATCH)
     if detail:
         return replace(state, reconciled=True, risk=risk.with_cause(Cause.MISMATCH, detail))
@@ -73,15 +63,47 @@ def is_settled(contract: Contract, time: datetime) -> bool:
         return contract.expiry < time.astimezone(MARKET_TZ).date()
 
 
-def _absent(line: OrderLine, time: datetime) -> OrderLine:
+def _absent(state: EngineState, line: OrderLine, theirs: Mapping[int, int], time: datetime) -> EngineState:
+    """A complete snapshot does not know the order; what that proves depends on the positions of its legs."""
     order = line.order
     if order.status is not OrderStatus.UNKNOWN:
         order = replace(order, status=OrderStatus.UNKNOWN)
-    elif line.absent_since is not None and time - line.absent_since >= ABSENCE_PROOF:
-        status = OrderStatus.LOST if not line.filled_legs else OrderStatus.CANCELLED
-        lost = replace(order, status=status, reason="the broker knows no such order")
-        return replace(line, order=lost, ended_at=time)
-    return replace(line, order=order, absent_since=line.absent_since or time)
+    elif line.absent_since is not None and time - line.absent_since >= ABSENCE_PROOF and not reset_end(time):
+        units = _unheard_units(state, line, theirs, time)
+        if units:
+            return adopt(state, line, units, time)
+        if units == 0:
+            never_was = not line.filled_legs and not order.perm_id
+            status = OrderStatus.LOST if never_was else OrderStatus.CANCELLED
+            reason = "the broker knows no such order" if never_was else "the broker lists it no longer"
+            gone = replace(order, status=status, reason=reason)
+            return with_order(state, replace(line, order=gone, ended_at=time))
+    since = line.absent_since if reset_end(time) else line.absent_since or time
+    return with_order(state, replace(line, order=order, absent_since=since))
+
+
+def _unheard_units(
+    state: EngineState, line: OrderLine, theirs: Mapping[int, int], time: datetime
+) -> int | None:
+    """Units of an absent order that the broker's positions hold and no execution told of; None: unclear.
+
+    Executions are told only of the day: from the next one on, positions are all there is to go by.
+    """
+    ours = state.portfolio.positions()
+    differences = []
+    for leg in line.order.combo.legs:
+        con_id = leg.contract.con_id
+        if is_settled(leg.contract, time):
+            return 0
+        mine = ours[con_id].quantity if con_id in ours else 0
+        differences.append((theirs.get(con_id, 0) - mine, leg.signed_ratio))
+    if not any(difference for difference, _ in differences):
+        return 0
+    difference, ratio = differences[0]
+    units, rest = divmod(difference, ratio)
+    fits = not rest and all(difference == units * ratio for difference, ratio in differences)
+    is_of_today = line.sent_at.astimezone(MARKET_TZ).date() == time.astimezone(MARKET_TZ).date()
+    return units if fits and 1 <= units <= line.order.remaining and not is_of_today else None
 
 
 def _settle(state: EngineState, theirs: Mapping[int, int], time: datetime) -> EngineState:
@@ -102,28 +124,11 @@ def _settle(state: EngineState, theirs: Mapping[int, int], time: datetime) -> En
     return replace(state, structures=structures, portfolio=state.portfolio.settle(sorted(gone)))
 
 
-def _odd_order(orders: Mapping[str, OrderLine], reports: tuple[OrderReported, ...]) -> str:
-    """A working order at the broker that is not ours or cannot be, or nothing."""
-    perm_ids: dict[str, int] = {}
+def _stranger(state: EngineState, reports: tuple[OrderReported, ...]) -> str:
+    """A working order at the broker that is not ours, or nothing. It is told and counted, never touched."""
     for report in reports:
-        line = orders.get(report.order_ref)
-        if line is None:
-            if not report.status.is_terminal:
-                return f"working order {report.order_ref or f'perm id {report.perm_id}'} is not ours"
-            continue
-        twin = perm_ids.setdefault(report.order_ref, report.perm_id)
-        fault = contradiction(line, report)
-        if twin != report.perm_id:
-            fault = fault or f"{report.order_ref} lives twice at the broker: {twin} and {report.perm_id}"
-        if fault:
-            return fault
-    return ""
-
-
-def _overfilled(state: EngineState) -> str:
-    for ref, line in state.orders.items():
-        if line.order.filled > line.order.quantity:
-            return f"{ref} filled {line.order.filled} of {line.order.quantity}"
+        if report.order_ref not in state.orders and not report.status.is_terminal:
+            return f"working order {report.order_ref or f'perm id {report.perm_id}'} is not ours"
     return ""
 
 

@@ -45,6 +45,8 @@ class OrderLine:
     ended_at: datetime | None = None
     told: int = 0  # most units filled by the broker's word; its executions may still be on their way
     executed_at: datetime | None = None
+    doubted: bool = False  # the connection was lost while it worked: it is never moved again, only cancelled
+    adopted: int = 0  # units known from the broker's positions alone: their executions are no longer told
 
     @property
     def awaits_executions(self) -> bool:

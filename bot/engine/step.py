@@ -12,6 +12,13 @@ from typing import Any
 from bot.engine import book, signals
 from bot.engine.decide import evaluate, may_evaluate, nothing_read_changed
 from bot.engine.decision import Decision, Verb
+from bot.engine.halting import (
+    cancel_contradicted,
+    cancel_when_halted,
+    halted,
+    host_reported,
+    operator_commanded,
+)
 from bot.engine.parameters import parameters
 from bot.engine.reconciliation import reconcile
 from bot.engine.records import replace
@@ -27,6 +34,8 @@ from bot.events import (
     Disconnected,
     Executed,
     Feed,
+    Halted,
+    HostReported,
     Job,
     JobDue,
     ObservationsKnown,
@@ -42,6 +51,7 @@ from bot.events import (
     TimedEvent,
 )
 from market.contract import Contract, Right, SecurityType
+from market.order import execution_base
 from market.quote import Quote
 from market.rounding import round_price, round_ratio
 from market.sessions import MARKET_TZ, is_session
@@ -62,6 +72,7 @@ def step(state: EngineState, timed: TimedEvent) -> Step:
     else:
         state = replace(state, time=time, session=session)
         done = _HANDLERS[type(event)](state, event, time)
+    done = cancel_when_halted(before.trading, done, time)
     if done.state.risk != before:
         done = done.then(_tell_risk(done.state, time))
     return done
@@ -198,23 +209,27 @@ def _account_taken(state: EngineState, event: AccountTaken, time: datetime) -> S
 
 def _order_reported(state: EngineState, event: OrderReported, time: datetime) -> Step:
     before = state.orders.get(event.order_ref)
+    done = Step(state, (), cancel_contradicted(state, (event,)))
     state = book.refresh_unknown(book.report_order(state, event, time))
+    done = replace(done, state=state)
     after = state.orders.get(event.order_ref)
     if before is None or after is None or after.order.status is before.order.status:
-        return Step(state)
+        return done
     reason = after.order.status.value
     if event.reason or event.code:
         reason = f"{reason}: {event.reason} ({event.code})" if event.code else f"{reason}: {event.reason}"
-    return _booked(state, event.order_ref, reason, time)
+    return done.then(_booked(state, event.order_ref, reason, time))
 
 
 def _executed(state: EngineState, event: Executed, time: datetime) -> Step:
     before = state.orders.get(event.fill.order_ref)
+    done = Step(state, (), _corrected(state, (event,)))
     state = book.refresh_unknown(book.apply_execution(state, event, time))
+    done = replace(done, state=state)
     after = state.orders.get(event.fill.order_ref)
     if before is None or after is None or after.order.filled == before.order.filled:
-        return Step(state)
-    return _booked(state, event.fill.order_ref, _filled(after), time)
+        return done
+    return done.then(_booked(state, event.fill.order_ref, _filled(after), time))
 
 
 def _commission_reported(state: EngineState, event: CommissionReported, _time: datetime) -> Step:
@@ -224,7 +239,8 @@ def _commission_reported(state: EngineState, event: CommissionReported, _time: d
 def _reconciled(state: EngineState, event: Reconciled, time: datetime) -> Step:
     before = state
     state = replace(book.refresh_unknown(reconcile(state, event, time)), look_due=True)
-    done = Step(state)
+    done = Step(state, (), cancel_contradicted(before, event.orders))
+    done = replace(done, commands=done.commands + _corrected(before, event.executions))
     for ref, line in state.orders.items():
         was = before.orders[ref].order
         if line.order.filled != was.filled:
@@ -258,13 +274,6 @@ def _job_due(state: EngineState, event: JobDue, time: datetime) -> Step:
     return Step(book.tidy(state, time))
 
 
-def _operator_commanded(state: EngineState, event: OperatorCommanded, _time: datetime) -> Step:
-    detail = f"{event.who}: {event.reason}"
-    if event.verb == "halt":
-        return Step(replace(state, risk=state.risk.with_cause(Cause.OPERATOR, detail)))
-    return Step(replace(state, risk=state.risk.without(Cause.OPERATOR)))
-
-
 def _request_failed(state: EngineState, event: RequestFailed, _time: datetime) -> Step:
     alert = Alert("warning", "broker.request_failed", event.reason)
     return Step(replace(state, requested_listings=()), (), (alert,))
@@ -274,12 +283,25 @@ def _stopping(state: EngineState, event: Stopping, time: datetime) -> Step:
     return cancel_opening(replace(state, stopping=True, starts=()), time, event.reason)
 
 
+def _corrected(state: EngineState, executions: tuple[Executed, ...]) -> tuple[Alert, ...]:
+    """Corrections of executions that were counted already: each is told."""
+    told = []
+    for executed in executions:
+        fill = executed.fill
+        known = state.portfolio.fills.get(execution_base(fill.exec_id))
+        if known is not None and not state.portfolio.knows(fill.exec_id):
+            text = f"{fill.exec_id}: {fill.quantity} at {fill.price:g} in place of "
+            told.append(Alert("warning", "execution.corrected", f"{text}{known.quantity} at {known.price:g}"))
+    return tuple(told)
+
+
 def _filled(line: OrderLine) -> str:
     order = line.order
     reason = f"filled {order.filled} of {order.quantity}"
     if not order.filled or line.has_odd_legs:
         return reason
-    return f"{reason} at {round_price(line.cost / order.filled):g}"
+    reason = f"{reason} at {round_price(line.cost / order.filled):g}"
+    return f"{reason}: by the broker's positions, at the limit" if line.adopted else reason
 
 
 def _booked(state: EngineState, order_ref: str, reason: str, time: datetime) -> Step:
@@ -348,7 +370,9 @@ _HANDLERS: dict[type[Any], Callable[[EngineState, Any, datetime], Step]] = {
     JobDue: _job_due,
     ObservationsKnown: _observations_known,
     Opened: _opened,
-    OperatorCommanded: _operator_commanded,
+    Halted: halted,
+    HostReported: host_reported,
+    OperatorCommanded: operator_commanded,
     OptionsListed: _options_listed,
     OrderReported: _order_reported,
     Reconciled: _reconciled,

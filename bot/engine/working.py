@@ -57,6 +57,17 @@ def cancel_opening(state: EngineState, time: datetime, reason: str, with_hedges:
     return step
 
 
+def cancel_all(state: EngineState, time: datetime, reason: str) -> Step:
+    """Cancel whatever may still trade, opening or closing; also what is in doubt, which may yet live."""
+    step = Step(state)
+    for line in state.working():
+        if line.order.status is OrderStatus.UNKNOWN:
+            step = step.then(Step(step.state, (), (CancelOrder(line.order.order_ref, reason),)))
+        elif line.order.status is not OrderStatus.CANCEL_SENT:
+            step = step.then(_cancel(step.state, line, time, reason))
+    return step
+
+
 def _tend_one(
     state: EngineState,
     line: OrderLine,
@@ -74,6 +85,9 @@ def _tend_one(
     dwell = opening_dwell(line.strategy) if line.intent is Intent.OPEN else CLOSING_DWELL
     if time - line.priced_at < dwell:
         return Step(state)
+    if line.doubted:
+        # Moved while the link was in doubt, one order can become two.
+        return _cancel(state, line, time, "the connection was lost since: a new attempt takes its place")
     if line.steps >= WALK_STEPS or line.limit_first == line.limit_worst:
         return _cancel(state, line, time, "not filled at the worst price this decision allows")
     return _reprice(state, line, time)

@@ -200,16 +200,22 @@ def test_a_report_keeps_the_reason_and_names_the_order_at_the_broker() -> None:
     assert (order.status, order.reason, order.perm_id) == (OrderStatus.REJECTED, "margin", 17)
 
 
-def test_one_order_under_two_permanent_ids_is_a_mismatch() -> None:
-    state = book.report_order(at_work(OPENING), report(OPENING, OrderStatus.FILLED, perm_id=901), NOW)
-    assert "lives twice" in told(state, Cause.MISMATCH)
+def test_an_order_that_lives_under_two_permanent_ids_halts() -> None:
+    state = book.report_order(at_work(OPENING), report(OPENING, OrderStatus.WORKING, perm_id=901), NOW)
+    assert "lives twice" in told(state, Cause.HALT)
     assert state.orders[OPENING.order.order_ref].order.status is OrderStatus.WORKING
 
 
-def test_an_order_that_works_although_it_had_ended_is_a_mismatch() -> None:
+def test_a_twin_that_has_ended_says_nothing_about_the_order() -> None:
+    state = book.report_order(at_work(OPENING), report(OPENING, OrderStatus.FILLED, perm_id=901), NOW)
+    assert state.risk.causes == ()
+    assert state.orders[OPENING.order.order_ref].order.status is OrderStatus.WORKING
+
+
+def test_an_order_that_works_although_it_had_ended_halts() -> None:
     lost = order_line(status=OrderStatus.LOST)
     state = book.report_order(at_work(lost), report(lost, OrderStatus.WORKING), NOW)
-    assert "works at the broker" in told(state, Cause.MISMATCH)
+    assert "works at the broker" in told(state, Cause.HALT)
     assert state.orders[lost.order.order_ref].order.status is OrderStatus.LOST
 
 
@@ -250,11 +256,11 @@ def test_an_execution_no_order_explains_is_a_mismatch_and_still_a_position() -> 
     assert list(state.portfolio.positions()) == [77]
 
 
-def test_an_execution_of_a_contract_the_order_does_not_hold_is_a_mismatch() -> None:
+def test_an_execution_of_a_contract_the_order_does_not_hold_halts() -> None:
     wrong = replace(execution(HEDGE, 0, 1, "w.01"))
     wrong = replace(wrong, fill=replace(wrong.fill, order_ref=OPENING.order.order_ref))
     state = fold(three_orders(), [wrong])
-    assert "belongs to no order of ours" in told(state, Cause.MISMATCH)
+    assert "no leg of" in told(state, Cause.HALT)
     assert all(not structure.legs for structure in state.structures.values())
 
 
@@ -346,3 +352,40 @@ def test_tidying_forgets_what_ended_long_ago_and_keeps_what_is_held() -> None:
     assert {con_id for con_id, one in gone.contracts.items() if one.right} == set(gone.portfolio.positions())
     assert gone.last_held == {}
     assert gone.held_at == {}
+
+
+def test_one_contract_more_than_was_ordered_halts_at_once_and_only_once() -> None:
+    state = fold(at_work(OPENING), list(executions(OPENING, OPENING.order.quantity)))
+    assert state.risk.causes == ()
+    state = fold(state, [execution(OPENING, 0, 1, "more.01")])
+    assert "were ordered" in told(state, Cause.HALT)
+    resumed = replace(state, risk=state.risk.without(Cause.HALT))
+    assert fold(resumed, [execution(OPENING, 0, 1, "and-more.01")]).risk.causes == ()
+
+
+# ------------------------------------------------------------------ what only positions tell
+
+
+def test_adopted_units_count_at_the_limit_on_order_structure_and_portfolio() -> None:
+    line = order_line(status=OrderStatus.UNKNOWN)
+    state = book.adopt(at_work(line), line, 2, NOW)
+    after, structure = state.orders[line.order.order_ref], state.structures[line.structure_id]
+    assert (after.order.status, after.order.filled, after.awaits_executions) == (OrderStatus.FILLED, 2, False)
+    assert (structure.quantity, structure.entry_price) == (2, line.order.limit)
+    assert {c: p.quantity for c, p in state.portfolio.positions().items()} == dict(structure.legs)
+
+
+def test_a_part_that_is_adopted_ends_the_order_of_an_earlier_day() -> None:
+    line = order_line(status=OrderStatus.UNKNOWN)
+    after = book.adopt(at_work(line), line, 1, NOW).orders[line.order.order_ref]
+    assert (after.order.status, after.order.filled, after.ended_at) == (OrderStatus.CANCELLED, 1, NOW)
+
+
+def test_executions_that_are_told_after_all_replace_what_was_adopted() -> None:
+    line = order_line(status=OrderStatus.UNKNOWN)
+    state = book.adopt(at_work(line), line, 2, NOW)
+    told_late = fold(state, list(executions(line, 2)))
+    plain = fold(at_work(line), list(executions(line, 2)))
+    assert told_late.portfolio.positions() == plain.portfolio.positions()
+    assert told_late.structures == plain.structures
+    assert told_late.orders[line.order.order_ref].cost == plain.orders[line.order.order_ref].cost

@@ -11,7 +11,14 @@ from bot.engine.book import apply_execution
 from bot.engine.decision import Verb
 from bot.engine.reconciliation import ABSENCE_PROOF, is_settled
 from bot.engine.state import EngineState, OrderLine
-from bot.events import CommissionReported, Executed, OrderReported, Reconciled
+from bot.events import (
+    CancelOrder,
+    CommissionReported,
+    Executed,
+    OperatorCommanded,
+    OrderReported,
+    Reconciled,
+)
 from market.contract import Contract, Right, SecurityType
 from market.order import Fill, OrderStatus
 from risk.state import Cause, TradingState
@@ -35,6 +42,7 @@ from tests.risk.book import EXPIRY, condor, option, vix_spread
 LINE = order_line()
 REF = LINE.order.order_ref
 WORKING = report(LINE, OrderStatus.WORKING)
+UNNAMED = replace(LINE, order=replace(LINE.order, perm_id=0))
 
 
 def mismatch(state: EngineState) -> str:
@@ -62,7 +70,7 @@ HELD = held((condor(), 2))
 
 
 def test_an_absent_order_is_unknown_at_first_and_lost_after_a_second_snapshot_a_minute_later() -> None:
-    state = after(at_work(LINE), known())
+    state = after(at_work(UNNAMED), known())
     assert status(state) is OrderStatus.UNKNOWN
     assert state.risk.trading is TradingState.REDUCING
     state = after(state, known(), time=later(59))
@@ -91,9 +99,10 @@ def test_an_absent_order_that_traded_in_part_is_cancelled_not_lost() -> None:
 def test_unknown_ends_by_broker_evidence_or_by_two_snapshots_a_minute_apart_without_the_order(
     told: list[tuple[str, int]],
 ) -> None:
-    line = order_line(status=OrderStatus.UNKNOWN)
+    line = replace(UNNAMED, order=replace(UNNAMED.order, status=OrderStatus.UNKNOWN))
     state, time = at_work(line), NOW
     absent_since: datetime | None = None
+    is_named = False
     for word, seconds in told:
         time += timedelta(seconds=seconds)
         if word == "absent":
@@ -105,6 +114,7 @@ def test_unknown_ends_by_broker_evidence_or_by_two_snapshots_a_minute_apart_with
         else:
             event = report(line, OrderStatus.FILLED)
         state = after(state, event, time=time)
+        is_named = is_named or word in {"doubt", "listed"}
         proved = absent_since is not None and time - absent_since >= ABSENCE_PROOF
         if word == "absent":
             absent_since = absent_since or time
@@ -114,7 +124,7 @@ def test_unknown_ends_by_broker_evidence_or_by_two_snapshots_a_minute_apart_with
             assert status(state) is OrderStatus.FILLED
             return
         if word == "absent" and proved:
-            assert status(state) is OrderStatus.LOST
+            assert status(state) is (OrderStatus.CANCELLED if is_named else OrderStatus.LOST)
             return
         assert status(state) is OrderStatus.UNKNOWN
 
@@ -179,21 +189,29 @@ def test_a_working_order_that_is_not_ours_is_a_mismatch_an_ended_one_is_not() ->
     assert mismatch(after(ready(), known([ended]))) == ""
 
 
-def test_one_order_listed_under_two_permanent_ids_stays_a_mismatch() -> None:
+def test_one_order_listed_under_two_permanent_ids_halts_and_is_cancelled() -> None:
     twin = replace(WORKING, perm_id=901)
-    assert "lives twice" in mismatch(after(at_work(LINE), known([WORKING, twin])))
-    unnamed = replace(LINE, order=replace(LINE.order, perm_id=0))
-    assert "lives twice" in mismatch(after(at_work(unnamed), known([WORKING, twin])))
+    for line in (LINE, UNNAMED):
+        done = take(at_work(line), known([WORKING, twin]))
+        assert "lives twice" in dict(done.state.risk.causes)[Cause.HALT]
+        assert CancelOrder(REF, "trading is halted") in done.commands
 
 
-def test_an_order_the_journal_has_ended_but_the_broker_works_is_a_mismatch() -> None:
+def test_an_order_the_journal_has_ended_but_the_broker_works_halts_and_is_cancelled() -> None:
     lost = order_line(status=OrderStatus.LOST)
-    assert "is lost here and works at the broker" in mismatch(after(at_work(lost), known([WORKING])))
+    for event in (known([WORKING]), WORKING):
+        done = take(at_work(lost), event)
+        fault = dict(done.state.risk.causes)[Cause.HALT]
+        assert "is lost here and works at the broker" in fault
+        assert CancelOrder(REF, fault) in done.commands
 
 
-def test_an_overfilled_order_is_a_mismatch() -> None:
-    state = filled(units=3)
-    assert mismatch(after(state, known((), held((condor(), 3))))) == f"{REF} filled 3 of 2"
+def test_an_overfilled_order_halts_until_a_person_resumes_though_the_positions_agree() -> None:
+    state = after(filled(units=3), known((), held((condor(), 3))))
+    assert mismatch(state) == ""
+    assert state.risk.trading is TradingState.HALTED
+    state = after(state, OperatorCommanded("resume", "ann", "one more it is"))
+    assert after(state, known((), held((condor(), 3)))).risk.trading is TradingState.ACTIVE
 
 
 def test_half_a_structure_is_a_mismatch_once_no_order_works_on_it() -> None:

@@ -15,11 +15,14 @@ from bot.events import (
     Alert,
     CancelOrder,
     CommissionReported,
+    Condition,
     Connected,
     ContractsNamed,
     Disconnected,
     Executed,
     Feed,
+    Halted,
+    HostReported,
     Job,
     JobDue,
     OperatorCommanded,
@@ -301,13 +304,61 @@ def test_a_halt_survives_a_restart() -> None:
     assert restarted.risk.trading is TradingState.HALTED
 
 
-def test_a_halt_with_orders_under_way_asks_for_a_look_and_the_look_cancels_them() -> None:
-    state = after(at_work(LINE), OperatorCommanded("halt", "ann", "unsure"))
-    assert state.look_due
-    done = take(state, QuotesTaken((), (Feed.INDEX,)))
-    assert CancelOrder(LINE.order.order_ref, "trading is halted") in done.commands
+def test_a_halt_cancels_all_that_works_at_once_at_any_hour_and_once() -> None:
+    night = NOW + timedelta(hours=12)
+    done = take(at_work(LINE), OperatorCommanded("halt", "ann", "unsure"), night)
+    assert done.commands[0] == CancelOrder(LINE.order.order_ref, "trading is halted")
+    again = take(done.state, OperatorCommanded("halt", "bob", "too"), night)
+    assert not [one for one in again.commands if isinstance(one, CancelOrder)]
+    in_doubt = at_work(order_line(status=OrderStatus.UNKNOWN))
+    done = take(in_doubt, OperatorCommanded("halt", "ann", "unsure"), night)
+    assert done.commands[0] == CancelOrder(LINE.order.order_ref, "trading is halted")
     idle = replace(ready(), look_due=False)
     assert not after(idle, OperatorCommanded("halt", "ann", "unsure")).look_due
+
+
+def test_what_the_daemon_halted_for_stays_over_restarts_until_a_person_resumes() -> None:
+    halted = after(at_work(LINE), Halted("the broker says what cannot be true"))
+    assert halted.risk.trading is TradingState.HALTED
+    restarted = after(halted, opened(2), Connected(ACCOUNT, 2), known())
+    assert restarted.risk.trading is TradingState.HALTED
+    assert (
+        after(restarted, OperatorCommanded("resume", "ann", "seen")).risk.trading is not TradingState.HALTED
+    )
+
+
+def test_a_resume_is_refused_while_the_book_is_not_reconciled_or_does_not_agree() -> None:
+    halted = after(ready(), OperatorCommanded("halt", "ann", "unsure"))
+    resume = OperatorCommanded("resume", "ann", "sure")
+    for against in (Disconnected("gone"), Connected(ACCOUNT, 2), known((), [(77, 3)])):
+        done = take(after(halted, against), resume)
+        assert done.state.risk.trading is TradingState.HALTED
+        assert "is refused" in done.decisions[0].reason
+        assert [one.name for one in done.commands if isinstance(one, Alert)] == ["resume.refused"]
+
+
+def test_what_is_the_matter_with_the_machine_reduces_until_it_is_not() -> None:
+    state = after(ready(), HostReported(Condition.DISK, "12 MiB are free"))
+    assert dict(state.risk.causes) == {Cause.DISK: "12 MiB are free"}
+    assert state.reconciled
+    state = after(state, HostReported(Condition.DISK, "3 MiB are free"))
+    assert dict(state.risk.causes) == {Cause.DISK: "3 MiB are free"}
+    assert after(state, HostReported(Condition.DISK, "")).risk.causes == ()
+
+
+def test_after_its_clock_jumped_nothing_is_decided_before_the_book_is_reconciled_anew() -> None:
+    state = after(ready(), HostReported(Condition.CLOCK, "it jumped by 3600 s"))
+    assert dict(state.risk.causes) == {Cause.CLOCK: "it jumped by 3600 s"}
+    assert not state.reconciled
+    assert after(state, known(), HostReported(Condition.CLOCK, "")).risk.causes == ()
+
+
+def test_a_corrected_execution_is_told() -> None:
+    first = executions(LINE, 1)[0]
+    corrected = replace(first, fill=replace(first.fill, exec_id="x0.02", price=2.5))
+    done = take(after(at_work(LINE), first), corrected)
+    assert [one.name for one in done.commands if isinstance(one, Alert)] == ["execution.corrected"]
+    assert not take(done.state, first).commands
 
 
 def test_a_reconciled_book_is_looked_at_even_if_no_quote_has_moved() -> None:

@@ -203,3 +203,11 @@ def test_the_same_question_waits_half_a_minute() -> None:
     step = tended(at_work(stands(LINE, OrderStatus.UNKNOWN)), NOW)
     assert not asks(step.state, later(29))
     assert asks(step.state, later(30))
+
+
+def test_an_order_that_was_in_doubt_is_cancelled_in_its_turn_and_never_moved() -> None:
+    doubted = replace(LINE, doubted=True)
+    assert wire(tended(at_work(doubted), NOW + DWELL - timedelta(seconds=1))) == []
+    (command,) = wire(tended(at_work(doubted), NOW + DWELL))
+    assert isinstance(command, CancelOrder)
+    assert "a new attempt" in command.reason
