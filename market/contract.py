@@ -192,6 +192,20 @@ def net_contracts(units: Iterable[tuple[Combo, int]]) -> dict[Contract, int]:
     return {contract: held for contract, held in net.items() if held}
 
 
+def joined(units: Iterable[tuple[Combo, int]]) -> Combo | None:
+    """What is held after buying each combo `quantity` times, as one combo, puts first and strikes ascending.
+
+    None when all of it nets to nothing.
+    """
+    net = net_contracts(units)
+    ordered = sorted(net, key=lambda one: (one.expiry or date.min, one.right is not Right.PUT, one.strike))
+    legs = tuple(
+        Leg(contract, Action.BUY if net[contract] > 0 else Action.SELL, abs(net[contract]))
+        for contract in ordered
+    )
+    return Combo(legs) if legs else None
+
+
 def single(contract: Contract, action: Action = Action.BUY) -> Combo:
     """A combo of one contract, so that every order has the same shape."""
     return Combo((Leg(contract, action),))

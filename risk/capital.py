@@ -6,7 +6,7 @@ drawdown, and count neither there nor towards condors: protection must be able t
 """
 
 from market.rounding import round_price, round_ratio
-from risk.context import LiveOrder, ProposedTrade, ReviewContext, is_hedge, is_open
+from risk.context import LiveOrder, ProposedTrade, ReviewContext, is_hedge, is_open, is_roll
 from risk.exposure import Stake, collects_premium, group_of, only_pays_premium, open_loss_usd, worst_losses
 from risk.limits import RiskLimits
 from risk.sizing import initiation_headroom_usd, unit_max_loss_usd, units
@@ -43,16 +43,19 @@ def headroom_usd(proposal: ProposedTrade, context: ReviewContext, limits: RiskLi
 
 
 def sized(proposal: ProposedTrade, context: ReviewContext, limits: RiskLimits) -> int:
-    """Units that may be ordered: all of a close, of an opening what the initiation limit leaves."""
-    if not is_open(proposal):
+    """Units that may be ordered: all of a close or a roll, of an opening what the initiation limit leaves."""
+    if not is_open(proposal) or is_roll(proposal):
         return proposal.quantity
     loss = unit_max_loss_usd(proposal.combo, proposal.limit_worst, proposal.fees_per_unit_usd)
     return max(min(proposal.quantity, units(headroom_usd(proposal, context, limits), loss)), 0)
 
 
 def initiation(proposal: ProposedTrade, quantity: int, context: ReviewContext, limits: RiskLimits) -> Check:
-    """The worst loss of what is opened in one session stays within 1.2 % of net asset value."""
-    if not is_open(proposal):
+    """The worst loss of what is opened in one session stays within 1.2 % of net asset value.
+
+    A roll initiates nothing: its structure's worst loss may not grow, which `open_max_loss` sees to.
+    """
+    if not is_open(proposal) or is_roll(proposal):
         return Check("initiation_usd", None, "for opens", True)
     headroom = headroom_usd(proposal, context, limits)
     unit = unit_max_loss_usd(proposal.combo, proposal.limit_worst, proposal.fees_per_unit_usd)
@@ -65,7 +68,8 @@ def open_max_loss(
 ) -> Check:
     """The worst expiry loss of the book, the worst working orders filled, stays within its limit (I-02).
 
-    A close passes when it does not raise that loss, whatever the limit says.
+    A close or a roll passes when it does not raise its structure's loss, whatever the limit says; a spread
+    that is bought back may cost what it costs, but no more may be lost at expiry than before.
     """
     if is_hedge(proposal):
         return Check("open_max_loss_usd", None, "hedges exempt", True)
@@ -73,7 +77,9 @@ def open_max_loss(
     working = [order.stake for order in context.working if not _is_hedge_order(order)]
     trade = Stake(proposal.combo, quantity, proposal.limit_worst, proposal.structure_id)
     after = open_loss_usd(worst_losses(held, [*working, trade], context.loose))
-    if not is_open(proposal):
+    if not is_open(proposal) or is_roll(proposal):
+        if proposal.adjusts and not is_open(proposal):
+            trade = Stake(proposal.combo, quantity, 0.0, proposal.structure_id)
         mine = [stake for stake in context.stakes if stake.structure_id == proposal.structure_id]
         before = round_price(open_loss_usd(worst_losses(mine, (), context.loose)))
         after = round_price(open_loss_usd(worst_losses(mine, [trade], context.loose)))
@@ -95,7 +101,7 @@ def model_margin_usd(stake: Stake) -> float:
 
 def margin(proposal: ProposedTrade, quantity: int, context: ReviewContext, limits: RiskLimits) -> Check:
     """The account's initial margin with the working openings and this one stays within its share."""
-    if not is_open(proposal):
+    if not is_open(proposal) or is_roll(proposal):
         return Check("margin_usd", context.init_margin_usd, "for opens", True)
     if context.nav_usd is None or context.init_margin_usd is None:
         return Check("margin_usd", context.init_margin_usd, None, False)

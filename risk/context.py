@@ -37,6 +37,8 @@ class ProposedTrade(Protocol):
     def reserves(self) -> bool: ...
     @property
     def fees_per_unit_usd(self) -> float: ...
+    @property
+    def adjusts(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,11 @@ class ReviewContext:
 def is_open(proposal: ProposedTrade) -> bool:
     """Whether the trade opens something; anything that is not plainly a close counts as opening."""
     return proposal.intent != "close"
+
+
+def is_roll(proposal: ProposedTrade) -> bool:
+    """Whether the trade opens something in place of what its structure holds: judged by that structure."""
+    return is_open(proposal) and proposal.adjusts
 
 
 def is_hedge(proposal: ProposedTrade) -> bool:

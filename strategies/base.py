@@ -75,6 +75,7 @@ class Proposal:
     reserves: bool = False
     fees_per_unit_usd: float = 0.0
     tick: float = 0.05  # price step of the combo's net price
+    adjusts: bool = False  # changes what an open structure holds: a roll opens, a spread bought back closes
     notes: tuple[
         tuple[str, float], ...
     ] = ()  # named figures worth a line in the decision: delta, credit, break-evens ...
@@ -86,7 +87,9 @@ class Structure:
 
     `opened_legs` and `closed_legs` count the signed contracts filled by opening and by closing orders,
     so that a half-filled structure is seen as what it is; `opened_cost` and `closed_cost` are the cash
-    paid for them in points (negative: received). `combo` is what was bought to open.
+    paid for them in points (negative: received). `combo` is what a unit holds: what was bought to open, with
+    all that later adjustments made of it. `adjusting_legs` and `adjusting_cost` are the fills of an
+    adjustment under way; once it has ended they are part of what was opened.
     """
 
     structure_id: str
@@ -97,6 +100,9 @@ class Structure:
     closed_legs: tuple[tuple[int, int], ...] = ()
     opened_cost: float = 0.0
     closed_cost: float = 0.0
+    adjusting_legs: tuple[tuple[int, int], ...] = ()
+    adjusting_cost: float = 0.0
+    adjustments: tuple[str, ...] = ()  # reasons of the adjustments that traded, in their order
     fees_usd: float = 0.0
     closed_reason: str = ""
     settled: bool = False  # held to expiry: the clearing house closed it, not an order
@@ -136,7 +142,7 @@ class Structure:
     def legs(self) -> dict[int, int]:
         """Signed contracts held now by con_id, flat ones left out."""
         held = dict(self.opened_legs)
-        for con_id, quantity in self.closed_legs:
+        for con_id, quantity in (*self.closed_legs, *self.adjusting_legs):
             held[con_id] = held.get(con_id, 0) + quantity
         return {} if self.settled else {con_id: quantity for con_id, quantity in held.items() if quantity}
 

@@ -88,13 +88,13 @@ def _clean(combo: Combo, chain: OptionChain, market: ForwardMarket) -> Mark:
     contract = combo.legs[0].contract
     cost = conversion_cost(contract.trading_class, contract.multiplier)
     sides = (chain.strikes, chain.call_bid, chain.call_ask, chain.put_bid, chain.put_ask)
-    bounds = executable_bounds(*sides, market.discount, cost)
+    # The forward itself is known no better than conversions and reversals bound it.
+    slack = round_price(cost + market.half_width * market.discount)
+    bounds = executable_bounds(*sides, market.discount, slack)
     if bounds.crossed:
         return Mark(
             None, f"data suspect: forward bounds crossed ({bounds.lo:g} > {bounds.hi:g})", suspect=True
         )
-    # The forward itself is known no better than conversions and reversals bound it.
-    slack = round_price(cost + market.half_width * market.discount)
     clean = clean_mids(*sides, market.forward, market.discount, slack)
     mids, repriced = [], []
     for leg in combo.legs:

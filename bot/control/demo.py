@@ -35,7 +35,9 @@ BEFORE_OPEN = timedelta(minutes=40)
 AFTER_CLOSE = timedelta(minutes=50)
 REAL_TIME_S = 12.0
 DEMO_FOLDER = Path("journal")
-_TOLD = frozenset({Verb.OPEN, Verb.CLOSE, Verb.CANCEL, Verb.DENY, Verb.FIRE, Verb.STATE, Verb.BOOK})
+_TOLD = frozenset(
+    {Verb.OPEN, Verb.CLOSE, Verb.ADJUST, Verb.CANCEL, Verb.DENY, Verb.FIRE, Verb.STATE, Verb.BOOK}
+)
 
 
 class DemoError(AlvhError):

@@ -8,6 +8,7 @@ are still to be heard of.
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from bot.engine.adjusting import adjusted
 from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine
 from bot.events import CommissionReported, Executed, OrderReported
@@ -49,7 +50,22 @@ def report_order(state: EngineState, report: OrderReported, time: datetime) -> E
         # A doubt of our own side is no sign of life.
         absent_since=line.absent_since if report.status is OrderStatus.UNKNOWN else None,
     )
-    return with_order(state, line)
+    return folded(with_order(state, line), line)
+
+
+def folded(state: EngineState, line: OrderLine) -> EngineState:
+    """Make an adjustment that has ended part of its structure; what it could not change stays as it was."""
+    structure = state.structures.get(line.structure_id)
+    over = line.order.status.is_terminal and not line.awaits_executions and not line.has_odd_legs
+    if not line.adjusts or not over or structure is None:
+        return state
+    if not structure.adjusting_legs and structure.adjusting_cost:
+        # A corrected price of an adjustment that is part of the structure already.
+        cost = round_price(structure.opened_cost + structure.adjusting_cost)
+        return with_structure(state, replace(structure, opened_cost=cost, adjusting_cost=0.0))
+    for one in adjusted(structure, line):
+        state = with_structure(state, one)
+    return state
 
 
 def contradiction(line: OrderLine, report: OrderReported) -> str:
@@ -229,7 +245,13 @@ def _trade(
         cost=round_price(line.cost + cost),
         executed_at=time,
     )
-    if line.intent is Intent.OPEN:
+    if line.adjusts:
+        structure = replace(
+            structure,
+            adjusting_legs=_count(structure.adjusting_legs, legs),
+            adjusting_cost=round_price(structure.adjusting_cost + cost),
+        )
+    elif line.intent is Intent.OPEN:
         structure = replace(
             structure,
             opened_legs=_count(structure.opened_legs, legs),
@@ -241,7 +263,8 @@ def _trade(
             closed_legs=_count(structure.closed_legs, legs),
             closed_cost=round_price(structure.closed_cost + cost),
         )
-    return with_order(with_structure(state, structure), _follow_fills(line, time))
+    line = _follow_fills(line, time)
+    return folded(with_order(with_structure(state, structure), line), line)
 
 
 def _halt_when_overfilled(state: EngineState, before: OrderLine, con_id: int) -> EngineState:
@@ -263,7 +286,8 @@ def _structure_of(state: EngineState, line: OrderLine) -> tuple[OrderLine, Struc
     structure of its own, watched and closed like any other.
     """
     structure = state.structures.get(line.structure_id)
-    if structure is not None and (line.intent is Intent.CLOSE or structure.combo == line.order.combo):
+    is_its_own = line.intent is Intent.CLOSE or line.adjusts
+    if structure is not None and (is_its_own or structure.combo == line.order.combo):
         return line, structure
     number = line.order.order_ref.rpartition("-")[2]
     line = replace(line, structure_id=f"{line.structure_id}-late-{number}")

@@ -16,7 +16,7 @@ from bot.engine.release_days import end_openings, windows
 from bot.engine.state import EngineState, OrderLine, Step, is_always_streamed
 from bot.engine.working import tend
 from bot.events import Alert, Command, Feed, ListOptions, QuotesTaken, StreamLines
-from market.contract import Contract, SecurityType
+from market.contract import Contract, Right, SecurityType
 from market.sessions import MARKET_TZ, option_close, regular_hours
 from risk.context import LiveOrder, ReviewContext
 from risk.exposure import Stake
@@ -100,12 +100,18 @@ def evaluate(state: EngineState, time: datetime) -> Step:
         parameters.condor,
         busy,
         barred,
+        {Right.PUT: in_force, Right.CALL: (*in_force, *_call_side_barred(state))},
     )
     state = replace(state, hedge=hedge, condor=condor)
     found = {**hedge_found, iron_condor.STRATEGY: condor_found}
     step = replace(step, state=state).then(_act(state, found, reserved_usd, time, trading_open))
     step = step.then(recalibrate(step.state, snapshot))
     return step.then(_want(step.state, found, time))
+
+
+def _call_side_barred(state: EngineState) -> tuple[str, ...]:
+    regime = state.layers.curve.regime
+    return (f"{regime.value.lower()} regime",) if regime.bars_call_adjustments else ()
 
 
 def _act(
@@ -203,7 +209,8 @@ def _headroom_usd(state: EngineState, reserved_usd: float) -> float | None:
 
 
 def _opening(state: EngineState) -> list[OrderLine]:
-    return [line for line in state.working() if line.intent is Intent.OPEN]
+    """Orders that initiate something; an adjustment may lose no more than its structure could before."""
+    return [line for line in state.working() if line.intent is Intent.OPEN and not line.adjusts]
 
 
 def _at_stake_usd(line: OrderLine) -> float:
@@ -324,7 +331,7 @@ def _live_order(line: OrderLine) -> LiveOrder:
         order.combo,
         order.remaining,
         line.limit_worst,
-        line.intent is Intent.OPEN,
+        line.intent is Intent.OPEN and not line.adjusts,
         line.fees_per_unit_usd,
     )
 
@@ -359,6 +366,7 @@ def _round_trips(state: EngineState) -> int:
         line.structure_id
         for line in state.orders.values()
         if line.intent is Intent.CLOSE
+        and not line.adjusts
         and line.order.filled
         and line.ended_at is not None
         and line.ended_at.astimezone(MARKET_TZ).date() == state.session

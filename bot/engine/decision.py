@@ -13,6 +13,7 @@ class Verb(StrEnum):
 
     OPEN = "open"
     CLOSE = "close"
+    ADJUST = "adjust"  # an open structure is changed: a side rolled, a spread bought back
     REPRICE = "reprice"
     CANCEL = "cancel"
     HOLD = "hold"  # nothing to do: the gates that block say why

@@ -49,6 +49,8 @@ def place(
         max_loss_points=proposal.max_loss_points,
         reserves=proposal.reserves,
         fees_per_unit_usd=proposal.fees_per_unit_usd,
+        adjusts=proposal.adjusts,
+        reason=proposal.reason,
     )
     structures = dict(state.structures)
     held = structures.get(proposal.structure_id)
@@ -61,12 +63,12 @@ def place(
         structures[proposal.structure_id] = Structure(
             proposal.structure_id, proposal.strategy, proposal.combo, state.session
         )
-    elif proposal.intent is Intent.CLOSE and held is not None:
+    elif proposal.intent is Intent.CLOSE and held is not None and not proposal.adjusts:
         structures[proposal.structure_id] = replace(held, closed_reason=proposal.reason)
     decision = Decision(
         decision_id=identity,
         strategy=proposal.strategy,
-        verb=Verb.OPEN if proposal.intent is Intent.OPEN else Verb.CLOSE,
+        verb=_verb(proposal),
         reason=proposal.reason,
         session=state.session,
         structure_id=proposal.structure_id,
@@ -91,6 +93,12 @@ def place(
     )
     command = PlaceOrder(order_ref, identity, proposal.combo, verdict.quantity, proposal.limit)
     return Step(state, (decision,), (command,))
+
+
+def _verb(proposal: Proposal) -> Verb:
+    if proposal.adjusts:
+        return Verb.ADJUST
+    return Verb.OPEN if proposal.intent is Intent.OPEN else Verb.CLOSE
 
 
 def hold(

@@ -39,6 +39,8 @@ class OrderLine:
     max_loss_points: float = 0.0
     reserves: bool = False
     fees_per_unit_usd: float = 0.0
+    adjusts: bool = False
+    reason: str = ""  # of the decision behind it
     filled_legs: tuple[tuple[int, int], ...] = ()  # signed contracts by con_id, from executions
     cost: float = 0.0  # points paid for them
     absent_since: datetime | None = None  # first complete broker snapshot that did not know the order

@@ -26,7 +26,7 @@ from bot.review.turns import Turn, turns
 
 # Names of decisions and what hangs on them: they count on, so one more decision renames all later ones.
 _IDENTITIES = frozenset({"decision_id", "order_ref", "evaluations"})
-_ACTS = frozenset({Verb.OPEN, Verb.CLOSE, Verb.REPRICE, Verb.CANCEL, Verb.DENY, Verb.FIRE})
+_ACTS = frozenset({Verb.OPEN, Verb.CLOSE, Verb.ADJUST, Verb.REPRICE, Verb.CANCEL, Verb.DENY, Verb.FIRE})
 
 
 class Kind(StrEnum):

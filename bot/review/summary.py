@@ -131,7 +131,7 @@ def _booked(summary: Summary, body: dict[str, Any]) -> None:
     reference, units = body["order_ref"], body["quantity"]
     more = units - summary.filled.get(reference, 0)
     trade = summary.trades.get(body["structure_id"])
-    if more <= 0 or trade is None:
+    if more <= 0 or trade is None or reference not in summary.intents:
         return
     summary.filled[reference] = units
     price = body["reason"].rpartition(" at ")[2]

@@ -72,6 +72,7 @@ class Trade:
     structure_id: str = "new"
     reserves: bool = False
     fees_per_unit_usd: float = 5.18
+    adjusts: bool = False
 
 
 def opening(**changes: object) -> Trade:

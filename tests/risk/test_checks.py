@@ -250,6 +250,8 @@ def test_a_close_may_sell_a_wing_nobody_bids_for_and_needs_everything_else() -> 
     assert check("sided_quotes", closing(), without("bid", put_wing)).passed
     assert not check("sided_quotes", closing(), without("ask", put_wing)).passed
     assert not check("sided_quotes", closing(), without("bid", short_put)).passed
+    assert check("sided_quotes", closing(limit_worst=0.05), without("bid", short_put)).passed
+    assert not check("sided_quotes", closing(limit_worst=0.05), without("ask", short_put)).passed
     assert not check("sided_quotes", closing(), without("quote", put_wing)).passed
 
 
