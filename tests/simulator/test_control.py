@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -135,7 +136,7 @@ def test_a_gateway_stops_twice_without_complaint() -> None:
     gateway.stop()
 
 
-def test_the_fixture_gives_other_projects_a_gateway(tmp_path: Path) -> None:
+def test_the_fixture_and_the_documentations_example_give_other_projects_a_gateway(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(
         "import pytest\n"
         "from ib_async import IB\n"
@@ -153,6 +154,9 @@ def test_the_fixture_gives_other_projects_a_gateway(tmp_path: Path) -> None:
         "    pass\n",
         encoding="utf-8",
     )
+    text = (ROOT / "docs" / "gateway.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "test_documentation.py").write_text(example, encoding="utf-8")
     done = subprocess.run(
         [
             sys.executable,
@@ -172,5 +176,5 @@ def test_the_fixture_gives_other_projects_a_gateway(tmp_path: Path) -> None:
         check=False,
         timeout=120,
     )
-    assert "2 passed, 1 error" in done.stdout, done.stdout + done.stderr
+    assert "3 passed, 1 error" in done.stdout, done.stdout + done.stderr
     assert "the gateway cannot be opened: Opening.__init__() got an unexpected keyword" in done.stdout
