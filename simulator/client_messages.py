@@ -5,6 +5,7 @@ The order of a dataclass's fields is the order on the wire and each annotation n
 """
 
 from dataclasses import dataclass
+from typing import NewType
 
 from simulator.model import OrderLeg
 
@@ -27,6 +28,9 @@ class ContractQuery:
     trading_class: str
 
 
+#: Options of a calculation, of which there are none so far. The asyncio libraries write their number before
+#: them, the official client does not.
+CalculationOptions = NewType("CalculationOptions", str)
 Legs = tuple[OrderLeg, ...]
 
 
@@ -226,8 +230,7 @@ class RequestImpliedVolatility:
     query: ContractQuery
     option_price: float
     underlying_price: float
-    options_count: str
-    options: str
+    options: CalculationOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +241,7 @@ class RequestOptionPrice:
     query: ContractQuery
     volatility: float
     underlying_price: float
-    options_count: str
-    options: str
+    options: CalculationOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,11 @@ def _hedge(cursor: _Cursor) -> ask.Hedge:
     return ask.Hedge(_integer(cursor), cursor.text(), cursor.text()) if _flag(cursor) else ask.Hedge()
 
 
+def _calculation_options(cursor: _Cursor) -> ask.CalculationOptions:
+    first = cursor.text()
+    return ask.CalculationOptions(cursor.text() if cursor.left() else first)
+
+
 _READERS: Mapping[Any, Callable[[_Cursor], Any]] = {
     int: _integer,
     float: _number,
@@ -94,6 +99,7 @@ _READERS: Mapping[Any, Callable[[_Cursor], Any]] = {
     ask.ContractQuery: _contract,
     ask.Legs: _legs,
     ask.Hedge: _hedge,
+    ask.CalculationOptions: _calculation_options,
 }
 
 

@@ -1,5 +1,5 @@
-"""The other clients of the gateway: the predecessor library under the daemon, and the broker's own client.
+"""The gateway's clients: one suite of conformance for three libraries, and the daemon on ib_insync.
 
-Neither can share an environment with ib_async, so these tests skip in the project's own; `make compat` runs
-them in environments made for them.
+The libraries cannot share an environment: `make test` tries ib_async, `make compat` the other two in
+environments made for them.
 """

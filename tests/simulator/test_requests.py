@@ -97,11 +97,11 @@ PLAIN: list[tuple[Call, Any]] = [
     (lambda c: c.cancelTickByTickData(5), ask.CancelTickByTick(5)),
     (
         lambda c: c.calculateImpliedVolatility(5, SPX, 10.5, 3000.0, []),
-        ask.RequestImpliedVolatility(5, INDEX, 10.5, 3000.0, "0", ""),
+        ask.RequestImpliedVolatility(5, INDEX, 10.5, 3000.0, ask.CalculationOptions("")),
     ),
     (
         lambda c: c.calculateOptionPrice(5, SPX, 0.2, 3000.0, []),
-        ask.RequestOptionPrice(5, INDEX, 0.2, 3000.0, "0", ""),
+        ask.RequestOptionPrice(5, INDEX, 0.2, 3000.0, ask.CalculationOptions("")),
     ),
     (lambda c: c.reqAccountUpdates(True, "DU1"), ask.RequestAccountUpdates(True, "DU1")),
     (lambda c: c.reqAccountSummary(5, "All", "A,B"), ask.RequestAccountSummary(5, "All", "A,B")),
@@ -130,6 +130,9 @@ PLAIN: list[tuple[Call, Any]] = [
 ]
 
 
+CALCULATIONS = (ask.RequestImpliedVolatility, ask.RequestOptionPrice)
+
+
 @pytest.mark.parametrize("version", [157, 163, 169, 176])
 @pytest.mark.parametrize(("call", "request_"), PLAIN, ids=lambda x: type(x).__name__)
 def test_every_request_reads_back_from_the_clients_encoder(
@@ -149,9 +152,20 @@ def test_a_request_with_a_field_too_many_is_a_version_mismatch(call: Call, reque
 @pytest.mark.parametrize(("call", "request_"), PLAIN, ids=lambda x: type(x).__name__)
 def test_a_request_cut_short_is_refused(call: Call, request_: Any) -> None:
     (message,) = encoded(176, call)
-    for length in range(1 + len(message) - len(request_.__slots__), len(message)):
+    whole = len(message) - 1 if isinstance(request_, CALCULATIONS) else len(message)
+    for length in range(1 + len(message) - len(request_.__slots__), whole):
         with pytest.raises(DecodeError):
             decode(message[:length], 176, 7)
+
+
+@pytest.mark.parametrize(
+    ("call", "request_"),
+    [row for row in PLAIN if isinstance(row[1], CALCULATIONS)],
+    ids=lambda x: type(x).__name__,
+)
+def test_a_calculation_reads_the_same_without_a_count_of_its_options(call: Call, request_: object) -> None:
+    (message,) = encoded(176, call)
+    assert decode([*message[:-2], ""], 176, 7) == request_  # as the official client writes it
 
 
 def condor_order(**fields: Any) -> Order:
