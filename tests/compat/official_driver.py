@@ -65,7 +65,8 @@ class _Desk:
             wrong = self.official.all("error", request_id)
             return (name, done[0]) if done else ("error", wrong[0]) if wrong else None
 
-        said, args = self.official.until(settled)
+        answered: tuple[str, tuple[Any, ...]] = self.official.until(settled)
+        said, args = answered
         if said == "error":
             raise RefusedError(args[2], args[3])
         return args
