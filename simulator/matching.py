@@ -105,12 +105,12 @@ def traded_prices(legs: Sequence[Gain], natural: Sequence[float], outlay: float)
         for gain, value in zip(legs, worth, strict=True)
     ]
     left = extra - sum(abs(gain.quantity) * each for gain, each in zip(legs, cents, strict=True)) / 100.0
-    # A leg of one contract a unit can take any number of cents.
+    # A leg of one contract a unit can take any number of cents; where there is none, a price has a fraction.
     last = max(range(len(legs)), key=lambda n: (abs(legs[n].quantity) == 1 and worth[n] > 0.0, worth[n]))
     worse = [each / 100.0 for each in cents]
     worse[last] += left / abs(legs[last].quantity)
     return tuple(
-        round(price + (more if gain.takes_ask else -more), 6) + 0.0
+        round(price + (more if gain.takes_ask else -more), 9) + 0.0
         for gain, price, more in zip(legs, natural, worse, strict=True)
     )
 

@@ -138,11 +138,17 @@ def test_leg_prices_add_up_to_the_outlay_and_none_is_better_than_natural(
     outlay = round(sum(g.quantity * p for g, p in zip(wanted, natural, strict=True)) + extra / 100.0, 6)
     prices = traded_prices(wanted, natural, outlay)
     paid = sum(gain.quantity * price for gain, price in zip(wanted, prices, strict=True))
-    assert paid == pytest.approx(outlay, abs=1e-5)
+    assert paid == pytest.approx(outlay, abs=1e-8)
     for gain, before, now in zip(wanted, natural, prices, strict=True):
         assert now >= before if gain.takes_ask else now <= before
         if any(one.takes_ask for one in wanted):
             assert now > -1e-9
+
+
+def test_ratios_that_do_not_divide_the_cents_still_add_up() -> None:
+    legs = [Gain(1, 2), Gain(2, -3)]
+    prices = traded_prices(legs, [14.1, 19.9], 0.0)
+    assert 2 * prices[0] - 3 * prices[1] == pytest.approx(0.0, abs=1e-8)
 
 
 def test_a_combo_whose_legs_all_sell_may_cost_its_owner_more_than_it_is_worth() -> None:
