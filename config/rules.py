@@ -58,7 +58,9 @@ class TrancheExitRules(Section):
     """How a tranche is sold, in the same words for every layer; 0 leaves a condition out."""
 
     parts: Annotated[int, Field(ge=1, le=10)]
-    gain_fractions: Annotated[tuple[Annotated[float, Field(gt=0, le=20)], ...], Field(strict=False)]
+    gain_fractions: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=20)], ...], Field(strict=False, max_length=3)
+    ]
     measure: Literal["premium", "future"]
     contango_sessions: Annotated[int, Field(ge=0, le=252)]
     sessions_max: Annotated[int, Field(ge=0, le=252)]

@@ -39,7 +39,6 @@ class Due(StrEnum):
     FIRST = "first target"
     SECOND = "second target"
     THIRD = "third target"
-    FURTHER = "further target"
     FRONT_FUTURE = "front future"
     GIVE_BACK = "give back"
     CONTANGO = "contango"
@@ -131,8 +130,7 @@ def _conditions(
             fired[due] = units
 
     for number, reading in enumerate(_targets(snapshot, view) if ladder else (), start=1):
-        due = _TARGETS[number - 1] if number <= len(_TARGETS) else Due.FURTHER
-        check(due, reading, _part_left(view, number))
+        check(_TARGETS[number - 1], reading, _part_left(view, number))
     if ladder and _targets_taken(view) and view.exit.front_future_above_pts > 0.0:
         check(Due.FRONT_FUTURE, _front_future(snapshot, view))
     share = view.exit.give_back_fraction if ladder and _targets_taken(view) else 0.0

@@ -34,7 +34,7 @@ def enter_future(snapshot: MarketSnapshot, order: Order, hedge: HedgeRules) -> E
         return replace(found, gates=(*found.gates, Gate("forward", None, "the future has no market")))
     if not order.ready:
         return found
-    stake = max(hedge.future_stress_fraction, hedge.future_stop_fraction)
+    stake = hedge.future_stake_fraction
     return proposed(
         snapshot, single(contract), order, hedge, found, stake, (("forward", quote.mid), ("stress", stake))
     )

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from market.contract import SecurityType
 from market.rounding import round_price
 from strategies.base import Structure
 from strategies.costs import FEE_PER_CONTRACT_USD
 from strategies.hedge_budget import BudgetLedger, Purchase
 from strategies.layers import LAYERS, STRATEGY_OF
-from strategies.rules import HedgeBudgetRules
+from strategies.rules import HedgeBudgetRules, HedgeRules
 from strategies.strikes import StrikeWindow
 
 LAYER_OF = {strategy: layer for layer, strategy in STRATEGY_OF.items()}
@@ -162,10 +163,11 @@ def expired(state: HedgeState, session: date, mine: Sequence[Structure]) -> Hedg
     return state
 
 
-def booked(state: HedgeState, mine: Sequence[Structure]) -> HedgeState:
+def booked(state: HedgeState, mine: Sequence[Structure], rules: HedgeRules) -> HedgeState:
     """The ledger owns a tranche's legs and its premium from the first fill on.
 
-    What a roll's sale brought pays for its later half first.
+    A future takes its stress loss out of the budget. What a roll's sale brought pays for its later half
+    first.
     """
     ledger = state.ledger
     for structure in mine:
@@ -174,7 +176,9 @@ def booked(state: HedgeState, mine: Sequence[Structure]) -> HedgeState:
             continue
         legs = structure.combo.legs
         fees = units * sum(FEE_PER_CONTRACT_USD.get(leg.contract.trading_class, 0.0) for leg in legs)
-        spent = structure.opened_cost * structure.combo.multiplier + fees
+        is_future = legs[0].contract.security_type is SecurityType.FUTURE
+        stake = rules.future_stake_fraction if is_future else 1.0
+        spent = structure.opened_cost * structure.combo.multiplier * stake + fees
         net = max(round_price(spent - state.tranche(structure.structure_id).credit_usd), 0.0)
         con_ids = tuple(leg.contract.con_id for leg in legs)
         layer = LAYER_OF[structure.strategy]

@@ -74,6 +74,11 @@ class HedgeRules:
     future_stop_fraction: float
     shares_sessions_max: int
 
+    @property
+    def future_stake_fraction(self) -> float:
+        """What a future may lose, of its price: the greater of the stress and the way to the stop."""
+        return max(self.future_stress_fraction, self.future_stop_fraction)
+
     def of(self, layer: str) -> TrancheRules:
         """The rules of `L1`, `L2` or `L3`."""
         return {"L1": self.l1, "L2": self.l2, "L3": self.l3}[layer]

@@ -65,7 +65,7 @@ def evaluate(
     mine = hedges(structures)
     if not mine and not state.pending:
         return state, {STRATEGY_OF["L1"]: Evaluation()}
-    state = booked(state, mine)
+    state = booked(state, mine, rules)
     found: dict[str, Evaluation] = {}
     for layer in LAYERS:
         own = [structure for structure in mine if LAYER_OF[structure.strategy] == layer]

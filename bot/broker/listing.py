@@ -75,7 +75,8 @@ async def name_futures(definitions: Definitions, now: datetime, trading_class: s
 
     Weekly futures and the small VXM share the symbol or the exchange: class and multiplier tell them apart.
     """
-    pattern = to_client(Contract(SecurityType.FUTURE, "VIX", trading_class=trading_class, exchange="CFE"))
+    symbol = "VIX" if trading_class == "VX" else trading_class  # the small one is its own symbol
+    pattern = to_client(Contract(SecurityType.FUTURE, symbol, trading_class=trading_class, exchange="CFE"))
     dated = [
         (future.expiry, future.con_id, future)
         for future in await definitions(pattern)

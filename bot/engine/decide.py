@@ -171,7 +171,8 @@ def _want(state: EngineState, found: dict[str, Evaluation], time: datetime) -> S
         # A quote that is no longer streamed grows old without anybody noticing: it is forgotten.
         quotes = {con_id: quote for con_id, quote in quotes.items() if con_id not in set(gone)}
     asked = dict(state.feeds_asked)
-    if len(lines) == len(named):
+    linear = {c.con_id for c in state.contracts.values() if c.security_type is not SecurityType.OPTION}
+    if linear.issuperset(lines):
         asked.pop(Feed.OPTION, None)
     else:
         asked.setdefault(Feed.OPTION, time)

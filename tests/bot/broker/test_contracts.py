@@ -140,7 +140,7 @@ def test_indexes_monthly_futures_of_both_sizes_and_shares_are_named() -> None:
         (34, "VIX", "FUT", "20200722", "VX", "1000"),
         (35, "VIX", "FUT", "20200819", "VX", "1000"),
         (36, "VIX", "FUT", "20200325", "VX13", "1000"),  # a weekly
-        (37, "VIX", "FUT", "20200415", "VXM", "100"),
+        (37, "VXM", "FUT", "20200415", "VXM", "100"),
         (38, "VIX", "FUT", "20200219", "VX", "1000"),  # settled
     ]
     indexes: dict[tuple[str, str], list[tuple[object, ...]]] = {
@@ -156,9 +156,10 @@ def test_indexes_monthly_futures_of_both_sizes_and_shares_are_named() -> None:
 
         def reply(fields: list[str]) -> None:
             calls.append(fields[5])
-            if (fields[4], fields[5]) == ("VIX", "FUT"):
+            if fields[5] == "FUT":
                 for row in futures:
-                    details(gateway, fields[2], *row)
+                    if row[1] == fields[4]:
+                        details(gateway, fields[2], *row)
                 gateway.say(52, 1, fields[2])
             else:
                 plain(fields)
