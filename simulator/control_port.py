@@ -14,7 +14,7 @@ from typing import Any, Final
 from simulator.account import STARTING_CASH_USD
 from simulator.box import PaperBox
 from simulator.faults import FaultPlanError
-from simulator.server import HOST
+from simulator.local_port import LocalPort
 
 _HEAD_BYTES_MAX: Final = 8192
 _BODY_BYTES_MAX: Final = 65_536
@@ -27,30 +27,12 @@ _REASONS: Final = {
 Answer = tuple[int, dict[str, Any]]
 
 
-class ControlPort:
+class ControlPort(LocalPort):
     """Serves the controls of one box."""
 
     def __init__(self, box: PaperBox, port: int = 0) -> None:
+        super().__init__(port, _HEAD_BYTES_MAX)
         self._box = box
-        self._port = port
-        self._server: asyncio.Server | None = None
-
-    @property
-    def port(self) -> int:
-        """The port that is served; with port 0 the one the system chose."""
-        if self._server is not None and self._server.sockets:
-            return int(self._server.sockets[0].getsockname()[1])
-        return self._port
-
-    async def start(self) -> None:
-        """Listen. Raises OSError when the port is taken."""
-        self._server = await asyncio.start_server(self._converse, HOST, self._port, limit=_HEAD_BYTES_MAX)
-
-    async def stop(self) -> None:
-        """Stop listening."""
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
 
     def answer(self, method: str, target: str, body: bytes) -> Answer:
         """Status and JSON answer of one request."""

@@ -3,39 +3,21 @@
 import asyncio
 from typing import Final
 
+from simulator.local_port import LocalPort
 from simulator.model import Market
 from simulator.publications import respond
-from simulator.server import HOST
 
 _REQUEST_BYTES_MAX: Final = 8192
 _REQUEST_S_MAX: Final = 10.0
 _REASONS: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
 
 
-class PageServer:
+class PageServer(LocalPort):
     """Serves `simulator.publications` of one market."""
 
     def __init__(self, market: Market, port: int) -> None:
+        super().__init__(port, _REQUEST_BYTES_MAX)
         self._market = market
-        self._port = port
-        self._server: asyncio.Server | None = None
-
-    @property
-    def port(self) -> int:
-        """The port that is served; with port 0 the one the system chose."""
-        if self._server is not None and self._server.sockets:
-            return int(self._server.sockets[0].getsockname()[1])
-        return self._port
-
-    async def start(self) -> None:
-        """Listen. Raises OSError when the port is taken."""
-        self._server = await asyncio.start_server(self._converse, HOST, self._port, limit=_REQUEST_BYTES_MAX)
-
-    async def stop(self) -> None:
-        """Stop listening."""
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
