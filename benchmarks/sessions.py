@@ -43,12 +43,14 @@ def shipped_rules() -> Rules:
 
 
 def many_condors() -> Rules:
-    """The shipped rules, with a condor each session instead of each week."""
+    """The shipped rules, with a condor each session instead of each week, whatever delta that adds up to."""
     rules = shipped_rules()
     return rules.model_copy(
         update={
             "condor": rules.condor.model_copy(update={"entries_per_week_max": 5}),
-            "risk": rules.risk.model_copy(update={"condors_per_expiry_max": 5}),
+            "risk": rules.risk.model_copy(
+                update={"condors_per_expiry_max": 5, "beta_delta_max_fraction": 1.0}
+            ),
         }
     )
 
