@@ -195,23 +195,46 @@ def clean_mids(
     the wider spread, and of two equally wide ones the one in the money. A repriced leg that would be
     negative becomes NaN: then the other leg is not to be believed either.
     """
-    call = np.where(_two_sided(call_bid, call_ask), _mid(call_bid, call_ask), np.nan)
-    put = np.where(_two_sided(put_bid, put_ask), _mid(put_bid, put_ask), np.nan)
-    parity = discount * (forward - strikes)
+    rows = [
+        _clean_pair(*row, forward, discount, cost)
+        for row in _rows(strikes, call_bid, call_ask, put_bid, put_ask)
+    ]
+    call, put, call_repriced, put_repriced = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return CleanMids(
+        call_mid=np.array(call, dtype=np.float64),
+        put_mid=np.array(put, dtype=np.float64),
+        call_repriced=np.array(call_repriced, dtype=np.bool_),
+        put_repriced=np.array(put_repriced, dtype=np.bool_),
+    )
+
+
+def _clean_pair(
+    strike: float,
+    call_bid: float,
+    call_ask: float,
+    put_bid: float,
+    put_ask: float,
+    forward: float,
+    discount: float,
+    cost: float,
+) -> tuple[float, float, bool, bool]:
+    """Call and put mid of one strike, NaN for none, and which of them parity replaced."""
+    call = 0.5 * (call_bid + call_ask) if 0.0 < call_bid <= call_ask < math.inf else math.nan
+    put = 0.5 * (put_bid + put_ask) if 0.0 < put_bid <= put_ask < math.inf else math.nan
+    parity = discount * (forward - strike)
     call_spread, put_spread = call_ask - call_bid, put_ask - put_bid
     # Rounded, so that a residual equal to the half-spreads does not break parity by its last bit.
-    excess = round_price(np.abs(call - put - parity) - 0.5 * (call_spread + put_spread) - cost)
-    broken = excess > 0.0
+    is_broken = round_price(abs(call - put - parity) - 0.5 * (call_spread + put_spread) - cost) > 0.0
     wider = round_price(call_spread - put_spread)
-    call_first = (wider > 0.0) | ((wider == 0.0) & (strikes < forward))
-    call_repriced, put_repriced = broken & call_first, broken & ~call_first
-    new_call = np.where(call_repriced, put + parity, call)
-    new_put = np.where(put_repriced, call - parity, put)
-    return CleanMids(
-        call_mid=round_price(np.where(new_call >= 0.0, new_call, np.nan)),
-        put_mid=round_price(np.where(new_put >= 0.0, new_put, np.nan)),
-        call_repriced=call_repriced,
-        put_repriced=put_repriced,
+    is_call = is_broken and (wider > 0.0 or (wider == 0.0 and strike < forward))
+    is_put = is_broken and not is_call
+    new_call = put + parity if is_call else call
+    new_put = call - parity if is_put else put
+    return (
+        round_price(new_call if new_call >= 0.0 else math.nan),
+        round_price(new_put if new_put >= 0.0 else math.nan),
+        is_call,
+        is_put,
     )
 
 
@@ -241,9 +264,18 @@ def static_arbitrage(
     return tuple(found)
 
 
-def _rows(*columns: FloatArray) -> Iterable[tuple[float, ...]]:
-    """The columns side by side: on the dozen strikes of a look Python's arithmetic beats a call for each."""
-    return zip(*(column.tolist() for column in columns), strict=True)
+def _rows(
+    strikes: FloatArray, call_bid: FloatArray, call_ask: FloatArray, put_bid: FloatArray, put_ask: FloatArray
+) -> Iterable[tuple[float, float, float, float, float]]:
+    """The columns side by side: on the dozen strikes of a look Python's arithmetic beats numpy's calls."""
+    return zip(
+        strikes.tolist(),
+        call_bid.tolist(),
+        call_ask.tolist(),
+        put_bid.tolist(),
+        put_ask.tolist(),
+        strict=True,
+    )
 
 
 def _mid(bid: FloatArray, ask: FloatArray) -> FloatArray:

@@ -177,8 +177,16 @@ def volatility_and_delta(
     unresolved = time_value * elasticity < price * (_PRICE_NOISE / _RESOLUTION)
     if unresolved or elasticity < _SMALLEST_ELASTICITY:
         return None
-    d1 = log_moneyness / s + 0.5 * s
-    return s / root_t, sign * 0.5 * erfc(-sign * d1 * SQRT_HALF)
+    return s / root_t, _delta(log_moneyness, s, sign)
+
+
+def delta_of_one(forward: float, strike: float, t_years: float, sigma: float, is_call: bool) -> float:
+    """`delta_forward` of one option in plain floats, for a positive time and volatility."""
+    return _delta(log(forward / strike), sigma * sqrt(t_years), 1.0 if is_call else -1.0)
+
+
+def _delta(log_moneyness: float, s: float, sign: float) -> float:
+    return sign * 0.5 * erfc(-sign * (log_moneyness / s + 0.5 * s) * SQRT_HALF)
 
 
 def _price(

@@ -93,14 +93,22 @@ class ReviewContext:
     reserved_usd: float = 0.0
     order_times: tuple[datetime, ...] = ()
     round_trips_today: int = 0
+    # The whole book, once a check has asked for it; it is no part of the value.
+    _held: tuple[tuple[Contract, int], ...] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     @property
     def held(self) -> tuple[tuple[Contract, int], ...]:
         """Signed contracts of the whole book, those of structures and the loose ones."""
-        held = net_contracts((stake.combo, stake.quantity) for stake in self.stakes)
-        for contract, count in self.loose:
-            held[contract] = held.get(contract, 0) + count
-        return tuple(held.items())
+        known = self._held
+        if known is None:
+            held = net_contracts((stake.combo, stake.quantity) for stake in self.stakes)
+            for contract, count in self.loose:
+                held[contract] = held.get(contract, 0) + count
+            known = tuple(held.items())
+            object.__setattr__(self, "_held", known)
+        return known
 
 
 def is_open(proposal: ProposedTrade) -> bool:

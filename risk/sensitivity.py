@@ -8,12 +8,9 @@ less than a strike.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from math import isfinite
-
-import numpy as np
 
 from market.contract import Contract, Right
-from market.pricing import black76_delta_forward, implied_volatility
+from market.pricing import volatility_and_delta
 from market.quote import Quote
 from market.rounding import round_price, round_ratio
 from market.sessions import t_years
@@ -95,15 +92,13 @@ def _deltas(
 ) -> list[float]:
     first = members[0]
     t = t_years(now, first.trading_class, first.expiry) if first.expiry is not None else 0.0
-    strikes = np.array([one.strike for one in members])
-    calls = np.array([one.right is Right.CALL for one in members])
-    prices = np.array([_price(quotes.get(one.con_id)) for one in members], dtype=np.float64)
-    sigma = implied_volatility(prices, level, strikes, t, 1.0, calls).sigma
-    deltas = black76_delta_forward(level, strikes, t, sigma, calls)
-    return [
-        round_ratio(delta) if isfinite(delta) else _expired(one, level)
-        for one, delta in zip(members, deltas.tolist(), strict=True)
-    ]
+    deltas = []
+    for one in members:
+        price = _price(quotes.get(one.con_id))
+        is_call = one.right is Right.CALL
+        valued = None if price is None else volatility_and_delta(price, level, one.strike, t, 1.0, is_call)
+        deltas.append(_expired(one, level) if valued is None else round_ratio(valued[1]))
+    return deltas
 
 
 def _expired(contract: Contract, level: float) -> float:

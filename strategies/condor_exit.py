@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 
-import numpy as np
-
 from market.contract import Combo, Contract, Leg, Right
-from market.pricing import black76_delta_forward, volatility_and_delta
+from market.pricing import delta_of_one, volatility_and_delta
 from market.quote import ComboQuote, combo_quote
 from market.rounding import round_price, round_ratio
 from market.sessions import MARKET_TZ, days_to_expiry, regular_hours
@@ -99,8 +97,8 @@ def short_deltas(structure: Structure, marked: Mark) -> tuple[tuple[Right, float
         if valued is None:
             continue
         worse = market.forward + (market.half_width if is_call else -market.half_width)
-        delta = black76_delta_forward(worse, np.array([strike]), market.t_years, valued[0], is_call)
-        found.append((Right.CALL if is_call else Right.PUT, round_ratio(abs(float(delta[0])))))
+        delta = delta_of_one(worse, strike, market.t_years, valued[0], is_call)
+        found.append((Right.CALL if is_call else Right.PUT, round_ratio(abs(delta))))
     return tuple(found)
 
 

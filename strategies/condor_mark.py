@@ -9,8 +9,7 @@ an exit from its price; where the quotes contradict each other there is no mark 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-
-import numpy as np
+from math import isnan
 
 from market.contract import Combo, Contract, Right
 from market.parity import clean_mids, executable_bounds
@@ -43,11 +42,11 @@ class Mark:
 def partners(snapshot: MarketSnapshot, combo: Combo) -> tuple[Contract, ...]:
     """The other right at each strike of the combo, as far as it is listed."""
     found = {}
+    rungs, arranged = None, None
     for leg in combo.legs:
         contract = leg.contract
-        rungs = None
-        if contract.expiry is not None:
-            rungs = ladder(snapshot, contract.trading_class, contract.expiry)
+        if contract.expiry is not None and arranged != contract.expiry:
+            rungs, arranged = ladder(snapshot, contract.trading_class, contract.expiry), contract.expiry
         partner = None if rungs is None else rungs.options.get((contract.strike, other_right(contract.right)))
         if partner is not None:
             found[partner.con_id] = partner
@@ -97,18 +96,19 @@ def _clean(combo: Combo, chain: OptionChain, market: ForwardMarket) -> Mark:
         )
     clean = clean_mids(*sides, market.forward, market.discount, slack)
     mids, repriced = [], []
+    row = {strike: index for index, strike in enumerate(chain.strikes.tolist())}
     for leg in combo.legs:
-        index = int(np.searchsorted(chain.strikes, leg.contract.strike))
+        index = row[leg.contract.strike]
         is_call = leg.contract.right is Right.CALL
         own, partner = (clean.call_mid, clean.put_mid) if is_call else (clean.put_mid, clean.call_mid)
         mid, is_repriced = (
             float(own[index]),
             bool((clean.call_repriced if is_call else clean.put_repriced)[index]),
         )
-        if np.isnan(mid):
+        if isnan(mid):
             mid = _from_partner(chain, index, is_call, float(partner[index]), market)
             is_repriced = True
-        if np.isnan(mid):
+        if isnan(mid):
             return Mark(None, "a leg has no price", market=market)
         mids.append(mid)
         if is_repriced:

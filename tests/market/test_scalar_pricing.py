@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.pricing import black76_greeks, black76_price, implied_volatility, volatility_and_delta
+from market.pricing import (
+    black76_greeks,
+    black76_price,
+    delta_of_one,
+    implied_volatility,
+    volatility_and_delta,
+)
 from tests.market.option_regimes import REGIMES, generator
 from tests.market.test_pricing import FAULTS
 
@@ -34,6 +40,9 @@ def test_it_agrees_with_the_vectorised_functions(regime: str, is_call: bool) -> 
             solved += 1
             assert found[0] == pytest.approx(vol, rel=1e-11)
             assert found[1] == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+            assert delta_of_one(forward, strike, years, found[0], is_call) == pytest.approx(
+                found[1], rel=1e-9
+            )
     assert solved >= 150
 
 
