@@ -52,6 +52,7 @@ class Order:
     ready: bool
     reason: str
     units_max: int = 0
+    campaign_age_sessions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +251,7 @@ def proposed(
             ("premium_mid", quote.mid),
             ("premium_natural", quote.ask),
             ("budget_left_usd", round_price(order.left_usd or 0.0)),
+            ("campaign_age_sessions", float(order.campaign_age_sessions)),
         ),
     )
     gate = Gate("budget", True, f"{quantity} at {unit:g} USD of {order.left_usd:g} USD")

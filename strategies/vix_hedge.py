@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from market.rounding import round_price
-from market.sessions import MARKET_TZ, next_session, regular_hours
+from market.sessions import MARKET_TZ, next_session, regular_hours, sessions_between
 from strategies.base import Evaluation, Gate, MarketSnapshot, Proposal, Structure
 from strategies.hedge_entry import TOO_WIDE, Order, enter
 from strategies.hedge_exit import TRADE_BEFORE_CLOSE, TRADE_FROM, Due, watch
@@ -159,7 +159,9 @@ def _entry(
         left = state.ledger.left_usd(layer, snapshot.session, nav_usd, budget) + entry.credit_usd
     reason = f"{name} continues {entry.lineage}" if entry.rolls else f"{_NAMES[layer]} layer fired"
     ready = all(gate.passed for gate in gates)
-    order = Order(layer, name, left, ready, reason, entry.units_max)
+    began = state.ledger.campaign
+    age = 0 if began is None else sessions_between(began, snapshot.session)
+    order = Order(layer, name, left, ready, reason, entry.units_max, age)
     state, opened = _instrument(snapshot, state, order, rules)
     every = (*gates, *opened.gates)
     obstacle = next(

@@ -29,6 +29,7 @@ app.command(short_help="Serve a paper account in a box, on loopback only.")(trad
 app.command(short_help="Prove that no record of a journal was changed or cut.")(review.verify)
 app.command(short_help="Decide everything again and compare byte for byte.")(review.replay)
 app.command(short_help="The decisions, one line each.")(review.logs)
+app.command(short_help="Slippage, fees and result by structure and campaign.")(review.costs)
 app.command(short_help="The truth table behind the last decision.")(review.why)
 app.command(short_help="What stood in the way of trading, most often first.")(signals.whynot)
 app.command(short_help="Readings of a folder of history, or their base rates.")(signals.signals)

@@ -43,6 +43,8 @@ class OrderLine:
     reason: str = ""  # of the decision behind it
     filled_legs: tuple[tuple[int, int], ...] = ()  # signed contracts by con_id, from executions
     cost: float = 0.0  # points paid for them
+    costed_units: int = 0  # whole units whose cost was told ...
+    costed: float = 0.0  # ... and the points paid for those
     absent_since: datetime | None = None  # first complete broker snapshot that did not know the order
     ended_at: datetime | None = None
     told: int = 0  # most units filled by the broker's word; its executions may still be on their way

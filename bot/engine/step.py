@@ -12,6 +12,7 @@ from typing import Any
 from bot.engine import book, signals
 from bot.engine.decide import evaluate, may_evaluate, nothing_read_changed
 from bot.engine.decision import Decision, Verb
+from bot.engine.fill_costs import with_costs
 from bot.engine.halting import (
     cancel_contradicted,
     cancel_when_halted,
@@ -306,7 +307,9 @@ def _filled(line: OrderLine) -> str:
 
 def _booked(state: EngineState, order_ref: str, reason: str, time: datetime) -> Step:
     """Tell what evidence changed. The snapshot that follows is looked at even if no quote has moved."""
-    line = state.orders[order_ref]
+    line, notes = with_costs(state, state.orders[order_ref])
+    if notes:
+        state = replace(state, orders={**state.orders, order_ref: line})
     number = state.decisions + 1
     decision = Decision(
         decision_id=decision_id(time, number),
@@ -318,6 +321,7 @@ def _booked(state: EngineState, order_ref: str, reason: str, time: datetime) -> 
         order_ref=order_ref,
         quantity=line.order.filled,
         trading=state.risk.trading.value,
+        notes=notes,
     )
     return Step(replace(state, decisions=number, look_due=True), (decision,))
 

@@ -19,6 +19,7 @@ from bot.control.stand_ins import stand_ins
 from bot.engine.decision import Decision, Verb
 from bot.engine.state import EngineState
 from bot.journal import read_records
+from bot.review.costs import Costs, costs_of
 from bot.review.decisions import told
 from config.loader import load_rules
 from config.rules import Rules
@@ -56,7 +57,8 @@ def rules(changes: Mapping[str, Any]) -> Rules:
 class Story:
     """What one scripted shock led to."""
 
-    def __init__(self, decisions: Sequence[Decision], state: EngineState) -> None:
+    def __init__(self, decisions: Sequence[Decision], state: EngineState, costs: Costs) -> None:
+        self.costs = costs
         self.decisions = [one for one in decisions if one.strategy in LAYER_OF]
         self.state = state
 
@@ -102,7 +104,8 @@ def taken(levels: Sequence[float], changes: Mapping[str, Any], contango: bool = 
         )
         state, _ = house.run([], option_close(last) + timedelta(minutes=50))
         records = read_records(folder / "journal")
-        return Story([told(record).decision for record in records if record.kind == "Decision"], state)
+        decisions = [told(record).decision for record in records if record.kind == "Decision"]
+        return Story(decisions, state, costs_of(folder / "journal"))
 
 
 def dte(layer_target: int, session_number: int, low: int) -> int:
@@ -261,3 +264,17 @@ def test_spending_stays_within_each_layers_budget_and_the_ledger_owns_the_tranch
             held[con_id] = held.get(con_id, 0) + count
     positions = {con: one.quantity for con, one in found.state.portfolio.positions().items() if one.quantity}
     assert {con_id: count for con_id, count in held.items() if count} == positions
+
+
+def test_costs_add_up_to_what_the_account_lost_or_won() -> None:
+    story = given_back()
+    nets = [one.net_usd for one in story.costs.traded]
+    assert len(nets) == 3
+    assert story.state.account is not None
+    change = story.state.account.nav_usd - 1_000_000.0
+    assert sum(net for net in nets if net is not None) == pytest.approx(change, abs=1.0)
+    assert all(one.slippage_usd > 0.0 and one.fees_usd > 0.0 for one in story.costs.traded)
+    assert not any(one.fills_without_mid for one in story.costs.traded)
+    (campaign,) = story.costs.as_json()["campaigns"]
+    assert (campaign["campaign"], campaign["tranches"]) == ("2021-04-16", 3)
+    assert story.costs.hedge_cost_bps_per_condor() is None

@@ -105,6 +105,19 @@ def why(
     show_why(found, explanations, json)
 
 
+def costs(folder: Named = None, journal: Flagged = None, json: Json = False) -> None:
+    """What trading cost: slippage, fees and result of each structure, campaign and condor."""
+    from bot.control.output import emit
+    from bot.control.show_costs import show_costs
+    from bot.review.costs import costs_of
+
+    found = costs_of(find_journal(folder or journal))
+    if json:
+        emit(found.as_json())
+    else:
+        show_costs(found)
+
+
 def logs(
     folder: Named = None,
     journal: Flagged = None,
