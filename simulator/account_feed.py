@@ -4,7 +4,7 @@ Values that moved are told after each change of a position and otherwise every t
 broker does; profit and loss about once a second. A value that did not move is not told again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -17,17 +17,25 @@ from simulator.venue import Venue
 _VALUES_EVERY_S: Final = 180.0
 _PNL_EVERY_S: Final = 1.0
 _SUMMARIES: Final = 2
+_REPLACED: Final = "New account data requested from TWS.  API client has been unsubscribed from account data."
+_FOLLOWED_ELSEWHERE: Final = (
+    "Unable to subscribe to account as the following clients are subscribed to a different account:"
+)
 
 Figures = tuple[float, ...]
+#: Other clients that follow an account: their ids and its name.
+Others = Callable[[], Mapping[int, str]]
 
 
 class AccountFeed:
     """Serves the account requests of one client."""
 
-    def __init__(self, peer: Peer, venue: Venue) -> None:
+    def __init__(self, peer: Peer, venue: Venue, others: Others) -> None:
         self._peer = peer
         self._venue = venue
+        self._others = others
         self._updates = False
+        self.updates_of = ""  # the account as it was subscribed to; empty: to none
         self._positions = False
         self._told: dict[tuple[str, str], str] = {}
         self._told_portfolio: dict[int, PositionLine] = {}
@@ -39,10 +47,23 @@ class AccountFeed:
         self._pnl_at: datetime | None = None
 
     def follow_updates(self, request: ask.RequestAccountUpdates) -> None:
-        """Values and portfolio now, then changes; or stop."""
+        """Values and portfolio now, then changes; or stop. An account has one name at a time: `All` beside
+        the account's own is another one, which replaces that of this client (2100) and is refused while
+        another client follows it (2101).
+        """
         if not self._is_ours(request.account, -1):
             return
+        name = request.account or self._venue.account_id
+        if request.subscribe:
+            apart = [client_id for client_id, other in self._others().items() if other != name]
+            if apart:
+                who = ", ".join(str(client_id) for client_id in sorted(apart))
+                self._peer.error(-1, 2101, f"{_FOLLOWED_ELSEWHERE}{who}")
+                return
+            if self.updates_of not in {"", name}:
+                self._peer.error(-1, 2100, _REPLACED)
         self._updates = request.subscribe
+        self.updates_of = name if request.subscribe else ""
         if not request.subscribe:
             return
         self._told.clear()

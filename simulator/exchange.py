@@ -24,7 +24,9 @@ from simulator.judgement import (
     margin_refusal,
     modification_refusal,
     notices,
+    range_refusal,
     refusal,
+    untransmittable,
 )
 from simulator.matching import gains
 from simulator.model import (
@@ -96,6 +98,9 @@ class Exchange:
             return self._modify(known, request)
         if known is not None and known.state is OrderState.FILLED:
             return [order_error(request, Refusal(104, "Cannot modify a filled order."))]
+        forbidden = untransmittable(request)
+        if forbidden is not None:
+            return [order_error(request, forbidden)]
         if request.order_id < self.next_order_id(request.client_id):
             return [order_error(request, Refusal(103, "Duplicate order id"))]
         return self._take(request)
@@ -191,6 +196,7 @@ class Exchange:
         refused = (
             self.by_hand.refusal()
             or refusal(request, self.account_id, self.market.instrument, self.market.now)
+            or range_refusal(request, self._middle(request), self._rules.price_range_pct)
             or crowded_refusal(self._blotter.on_side(request))
             or self._margin_refusal(request, request.quantity)
         )
@@ -210,7 +216,9 @@ class Exchange:
             order.state = OrderState.PENDING_SUBMIT
             return [changed(order)]
         reports: list[Report] = [changed(order)]
-        reports += [order_error(order.request, remark) for remark in notices(order.request)]
+        held = self._account.holdings.get(order.request.con_id)
+        remarks = notices(order.request, held.quantity if held is not None else 0)
+        reports += [order_error(order.request, remark) for remark in remarks]
         opens = self._floor.admit(order)
         if opens is not None:
             reports.append(order_error(order.request, held_until(order.request, opens)))
@@ -225,6 +233,7 @@ class Exchange:
         refused = (
             modification_refusal(request, order.request, order.filled)
             or refusal(request, self.account_id, self.market.instrument, self.market.now)
+            or range_refusal(request, self._middle(request), self._rules.price_range_pct)
             or self._margin_refusal(request, request.quantity - order.filled)
         )
         if refused is not None:
@@ -267,6 +276,13 @@ class Exchange:
         if tried.affordable:
             return None
         return margin_refusal(tried.after.equity_with_loan, tried.after.margin.initial_usd)
+
+    def _middle(self, request: OrderRequest) -> float | None:
+        """Between the sides of a single contract's market, where the order presets look at it."""
+        if self._rules.price_range_pct is None or request.legs:
+            return None
+        (tick,) = self.market.ticks([request.con_id])
+        return None if tick.bid is None or tick.ask is None else (tick.bid + tick.ask) / 2.0
 
     def _only_closes(self, request: OrderRequest, units: int) -> bool:
         """Whether the order only takes contracts away from positions: never refused for want of funds."""

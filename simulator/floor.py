@@ -61,6 +61,9 @@ class HouseRules:
     cancel_on_arrival: bool = True
     #: From the settlement value being known to the cash being booked.
     settlement_lag: timedelta = timedelta(0)
+    #: How far the limit of a single contract may lie from the middle of its market, in percent (error 109);
+    #: None: as far as it likes, which is what a new paper account allows over the API.
+    price_range_pct: float | None = None
     #: None: cash neither earns nor costs anything.
     interest: CashInterest | None = None
 

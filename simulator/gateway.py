@@ -87,6 +87,14 @@ class Gateway:
         """Register `session` under `client_id`; False when another session holds it."""
         return self.sessions.setdefault(client_id, session) is session
 
+    def followed_accounts(self, but: Session) -> dict[int, str]:
+        """Accounts that sessions other than `but` follow, by client id."""
+        return {
+            client_id: session.account.updates_of
+            for client_id, session in self.sessions.items()
+            if session is not but and session.account.updates_of
+        }
+
     def step(self, options: bool = True, others: bool = True) -> None:
         """Move the market to the clock, match orders, and send what changed: ticks of options, of others,
         or both.

@@ -122,9 +122,36 @@ def held_until(request: OrderRequest, opens: datetime) -> Refusal:
     return Refusal(399, f"Order Message:\n{name}\n{warning}")
 
 
-def notices(request: OrderRequest) -> list[Refusal]:
-    """What the broker remarks on an order it takes: a time in force filled in, an attribute ignored."""
+def untransmittable(request: OrderRequest) -> Refusal | None:
+    """Whether the id can never be one of a client's orders: those begin with 1, the ids below are bound by
+    hand.
+    """
+    if request.order_id >= 1:
+        return None
+    return Refusal(106, f"Can't transmit order ID:{request.order_id}")
+
+
+def range_refusal(request: OrderRequest, middle: float | None, range_pct: float | None) -> Refusal | None:
+    """Whether the limit lies farther from the middle of the market than the order presets allow."""
+    if not middle or range_pct is None or request.limit_price is None:
+        return None
+    if abs(request.limit_price - middle) <= middle * range_pct / 100.0 + 1e-9:
+        return None
+    return Refusal(
+        109,
+        "Price is out of the range defined by the Percentage setting at order defaults frame."
+        " The order will not be transmitted.",
+    )
+
+
+def notices(request: OrderRequest, held: int = 0) -> list[Refusal]:
+    """What the broker remarks on an order it takes: a time in force filled in, an attribute ignored, a
+    position turned over. `held`: contracts in the account, negative when short.
+    """
     remarks = []
+    closes = held * (1 if request.action == "BUY" else -1) < 0
+    if closes and request.quantity > abs(held):
+        remarks.append(Refusal(2137, "The closing order quantity is greater than your current position."))
     if not request.tif:
         remarks.append(Refusal(10349, "Order TIF was set to DAY based on order preset."))
     if request.outside_rth and request.security_type in {"OPT", "BAG"}:
@@ -165,6 +192,8 @@ def _form_refusal(request: OrderRequest) -> Refusal | None:
         return Refusal(
             10243, "Fractional-sized order cannot be placed via API. Please use desktop version of TWS."
         )
+    if not request.order_type:
+        return Refusal(107, "Cannot transmit incomplete order.")
     if request.order_type not in ORDER_TYPES:
         return Refusal(387, "Unsupported order type for this exchange and security type.")
     if request.tif not in TIMES_IN_FORCE:

@@ -49,6 +49,9 @@ class Office(Protocol):
     def claim(self, client_id: int, session: "Session") -> bool:
         """Register the session under its client id; False when another one holds it."""
 
+    def followed_accounts(self, but: "Session") -> Mapping[int, str]:
+        """Accounts that sessions other than this one follow, by client id."""
+
     def route(self, reports: Sequence[Report]) -> None:
         """Tell the venue's reports to every client they concern."""
 
@@ -77,7 +80,7 @@ class Session:
         self.quotes = MarketDataDesk(self.peer, office.venue.market, office.entitlements)
         self.streams = StreamDesk(self.peer, office.venue.market, office.entitlements)
         self._rate = MessageRate()
-        self.account = AccountFeed(self.peer, office.venue)
+        self.account = AccountFeed(self.peer, office.venue, lambda: office.followed_accounts(self))
         self.orders = OrderDesk(
             self.peer, office.venue, office.route, office.request_of, office.place, self._closed
         )

@@ -155,3 +155,20 @@ def test_history_begins_somewhere(gateway: Gateway) -> None:
     ((number, req_id, text),) = Line(gateway).ask(87, 5, *SPX, 0, 1, "TRADES", 1)
     assert (number, req_id) == ("88", "5")
     assert "20100101" < text < "20200302"
+
+
+def test_an_account_is_followed_under_one_name_at_a_time(gateway: Gateway) -> None:
+    first, second = Line(gateway), Line(gateway, 8)
+    assert codes(first.ask(6, 2, 1, ACCOUNT)) == []
+    assert codes(first.ask(6, 2, 1, "")) == []  # the same account
+    assert codes(second.ask(6, 2, 1, ACCOUNT)) == []
+    refused = second.ask(6, 2, 1, "All")
+    assert codes(refused) == [("-1", "2101")]
+    assert "54" not in {m[0] for m in refused}
+    assert second.ask(6, 2, 0, ACCOUNT) == []
+    replaced = first.ask(6, 2, 1, "All")
+    assert codes(replaced) == [("-1", "2100")]
+    assert replaced[-1][0] == "54"
+    assert codes(second.ask(6, 2, 1, ACCOUNT)) == [("-1", "2101")]
+    first.ask(6, 2, 0, "All")
+    assert codes(second.ask(6, 2, 1, ACCOUNT)) == []

@@ -2,216 +2,65 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from ib_async import (
-    IB,
-    Contract,
-    Index,
-    LimitOrder,
-    MarketOrder,
     Order,
-    OrderComboLeg,
-    Stock,
     TagValue,
     Trade,
 )
 
 from simulator import virtual
 from simulator.api_settings import ApiSettings
-from simulator.disturbances import Disturbances
 from simulator.entitlements import Entitlements
 from simulator.exchange import Exchange
 from simulator.floor import HouseRules
 from simulator.gateway import Gateway
-from simulator.notices import Farm, notice
-from simulator.server import HOST, Pace
+from simulator.notices import Farm
+from simulator.server import Pace
 from tests.simulator.fixture_venue import ACCOUNT, START, open_gateway
-from tests.simulator.trading import PORT, Trading, condor, until
-
-SPX = Index("SPX", "CBOE", "USD", conId=416904)
-VNQ = Stock("VNQ", "SMART", "USD")
-
-
-@dataclass
-class House:
-    """What is special about the gateway of one case."""
-
-    entitlements: Entitlements = field(default_factory=Entitlements)
-    settings: ApiSettings = field(default_factory=ApiSettings)
-    rules: HouseRules = field(default_factory=HouseRules)
-    later: timedelta = timedelta(0)
-
-
-Provoke = Callable[[Trading], Awaitable[object]]
-
-
-def wire(trading: Trading) -> Any:
-    """The library's own writer of messages, below its bookkeeping."""
-    return trading.ib.client
-
-
-async def place(trading: Trading, limit: float, **fields: object) -> Trade:
-    return trading.ib.placeOrder(await condor(trading.ib), order(limit, **fields))
-
-
-def order(limit: float, **fields: object) -> LimitOrder:
-    made = LimitOrder("BUY", 1, limit, tif="DAY")
-    for name, value in fields.items():
-        setattr(made, name, value)
-    return made
-
-
-async def filled(trading: Trading) -> Trade:
-    trade = await place(trading, 5.0)
-    await until(trade.isDone)
-    return trade
-
-
-async def too_many_messages(t: Trading) -> None:
-    wire(t).MaxRequests = 0
-    for _ in range(20):
-        wire(t).reqCurrentTime()
-    await until(lambda: not t.ib.isConnected())
-    assert [code for _, code in t.errors].count(100) == 3
-
-
-async def two_lines(t: Trading) -> None:
-    wire(t).reqMktData(900, SPX, "", False, False, [])
-    wire(t).reqMktData(901, SPX, "", False, False, [])
-
-
-async def one_id_twice(t: Trading) -> None:
-    for _ in range(2):
-        wire(t).reqMktData(900, SPX, "", False, False, [])
-
-
-async def old_order_id(t: Trading) -> None:
-    trade = await place(t, -45.0)
-    await until(lambda: trade.orderStatus.status == "Submitted")
-    wire(t).placeOrder(trade.order.orderId - 1, trade.contract, order(-45.0))
-
-
-async def modify_filled(t: Trading) -> None:
-    trade = await filled(t)
-    wire(t).placeOrder(trade.order.orderId, trade.contract, order(6.0))
-
-
-async def modify_side(t: Trading) -> None:
-    trade = await place(t, -45.0)
-    await until(lambda: trade.orderStatus.status == "Submitted")
-    trade.order.action = "SELL"
-    t.ib.placeOrder(trade.contract, trade.order)
-
-
-async def cancel_twice(t: Trading) -> None:
-    trade = await place(t, -45.0)
-    await until(lambda: trade.orderStatus.status in {"Submitted", "PreSubmitted"})
-    wire(t).cancelOrder(trade.order.orderId, "")
-    wire(t).cancelOrder(trade.order.orderId, "")
-
-
-async def modify_while_cancelling(t: Trading) -> None:
-    trade = await place(t, -45.0)
-    await until(lambda: trade.orderStatus.status in {"Submitted", "PreSubmitted"})
-    wire(t).cancelOrder(trade.order.orderId, "")
-    wire(t).placeOrder(trade.order.orderId, trade.contract, order(-44.0, orderRef=trade.order.orderRef))
-
-
-async def history_twice(t: Trading) -> None:
-    for _ in range(2):
-        await t.ib.reqHistoricalDataAsync(SPX, "", "5 D", "1 day", "TRADES", True, timeout=1.0)
-
-
-async def history_without_its_farm(t: Trading) -> None:
-    Disturbances(t.gateway).set_farm(Farm.HISTORY, works=False)
-    await t.ib.reqHistoricalDataAsync(SPX, "", "5 D", "1 day", "TRADES", True, timeout=1.0)
-
-
-async def nobody(t: Trading) -> None:
-    await t.ib.reqContractDetailsAsync(Stock("NOPE", "SMART", "USD"))
-
-
-async def buy_an_index(t: Trading) -> None:
-    t.ib.placeOrder(SPX, MarketOrder("BUY", 1, tif="DAY"))
-
-
-async def cancel(t: Trading) -> None:
-    trade = await place(t, -45.0)
-    await until(lambda: trade.orderStatus.status == "Submitted")
-    t.ib.cancelOrder(trade.order)
-
-
-async def details_of_a_combo(t: Trading) -> None:
-    wire(t).reqContractDetails(900, Contract(symbol="SPX", secType="BAG", exchange="SMART"))
-
-
-async def twin(t: Trading) -> None:
-    other = IB()
-    other.errorEvent += lambda req_id, code, text, *_: t.told.append((req_id, code, text))
-    with pytest.raises(TimeoutError):
-        await other.connectAsync(HOST, t.server.port, clientId=7, timeout=0.5)
-
-
-async def watch(t: Trading) -> None:
-    wire(t).reqMktData(900, SPX, "", False, False, [])
-
-
-async def watch_delayed(t: Trading) -> None:
-    t.ib.reqMarketDataType(3)
-    wire(t).reqMktData(900, SPX, "", False, False, [])
-
-
-async def other_session(t: Trading) -> None:
-    wire(t).reqMktData(900, SPX, "", False, False, [])
-    await asyncio.sleep(1.0)
-    t.gateway.compete(elsewhere=True)
-
-
-async def leg_prices(t: Trading) -> None:
-    prices = [OrderComboLeg(price) for price in (1.0, 2.0, 3.0, 4.0)]
-    await place(t, -1.0, orderComboLegs=prices)
-
-
-async def lost_and_found(t: Trading, *, data_kept: bool) -> None:
-    Disturbances(t.gateway).lose_connectivity()
-    await asyncio.sleep(5.0)
-    Disturbances(t.gateway).restore_connectivity(data_kept=data_kept)
-
-
-async def farm(t: Trading, which: Farm) -> None:
-    Disturbances(t.gateway).set_farm(which, works=False)
-    await asyncio.sleep(5.0)
-    Disturbances(t.gateway).set_farm(which, works=True)
-
-
-async def told(t: Trading, code: int, farm_name: str = "ushmds") -> None:
-    t.gateway.notify(*notice(code, farm=farm_name))
-
-
-async def moved_port(t: Trading) -> None:
-    Disturbances(t.gateway).move_port(4003)
-    await until(lambda: not t.ib.isConnected())
-
-
-async def adaptive(t: Trading, params: list[TagValue]) -> Trade:
-    await t.ib.qualifyContractsAsync(VNQ)
-    fields = {"algoStrategy": "Adaptive", "algoParams": params}
-    return t.ib.placeOrder(VNQ, order(1.0, **fields))
-
-
-async def cancel_unknown(t: Trading) -> None:
-    wire(t).cancelOrder(77, "")
-
-
-async def cancel_filled(t: Trading) -> None:
-    trade = await filled(t)
-    wire(t).cancelOrder(trade.order.orderId, "")
-
+from tests.simulator.provocations import (
+    VNQ,
+    House,
+    Provoke,
+    adaptive,
+    buy_an_index,
+    cancel,
+    cancel_filled,
+    cancel_no_history,
+    cancel_no_line,
+    cancel_twice,
+    cancel_unknown,
+    details_of_a_combo,
+    far_from_the_market,
+    farm,
+    history_twice,
+    history_without_its_farm,
+    impossible_id,
+    leg_prices,
+    lost_and_found,
+    modify_filled,
+    modify_side,
+    modify_while_cancelling,
+    moved_port,
+    nobody,
+    old_order_id,
+    one_id_twice,
+    other_name,
+    other_name_elsewhere,
+    other_session,
+    place,
+    third_summary,
+    told,
+    too_many_messages,
+    turn_over,
+    twin,
+    two_lines,
+    watch,
+    watch_delayed,
+)
+from tests.simulator.trading import PORT, Trading, until
 
 NOT_SUBSCRIBED = House(Entitlements(symbols_not_subscribed={"SPX"}))
 SLOW = House(rules=HouseRules(cancel_on_arrival=False))
@@ -226,6 +75,10 @@ CASES: list[tuple[int, str, str, Provoke, House]] = [
     (103, "order", r"Duplicate order id", old_order_id, House()),
     (104, "order", r"Cannot modify a filled order\.", modify_filled, House()),
     (105, "order", r"Order being modified does not match original order\.", modify_side, House()),
+    (106, "order", r"Can't transmit order ID:-5", impossible_id, House()),
+    (107, "order", r"Cannot transmit incomplete order\.", lambda t: place(t, -1.0, orderType=""), House()),
+    (109, "order", r"Price is out of the range defined by the Percentage setting at order defaults frame\..*",
+     far_from_the_market, House(rules=HouseRules(price_range_pct=5.0))),
     (110, "order", r"The price does not conform to the minimum price variation for this contract\.",
      lambda t: place(t, -1.03), House()),
     (161, "order", r"Cancel attempted when order is not in a cancellable state\. .*Order permId =\d+",
@@ -238,16 +91,20 @@ CASES: list[tuple[int, str, str, Provoke, House]] = [
     (201, "order", r"Order rejected - reason:The instrument is not available for trading", buy_an_index,
      House()),
     (202, "order", r"Order Canceled - reason:", cancel, House()),
+    (300, "request", r"Can't find EId with tickerId:900", cancel_no_line, House()),
     (321, "request", r"Error validating request\.-'bE' : cause - BAG isn't supported.*", details_of_a_combo,
      House()),
     (321, "order", r"Error validating request\..* - The API interface is currently in Read-Only mode\.",
      lambda t: place(t, -1.0), House(settings=ApiSettings(read_only=True))),
+    (322, "request", r"Error processing request\..* Maximum number of account summary requests exceeded",
+     third_summary, House()),
     (326, "connection", r"Unable to connect as the client id is already in use\..*", twin, House()),
     (334, "order", r"Invalid Good Till Date order",
      lambda t: place(t, -1.0, tif="GTD", goodTillDate="20190101 10:00:00 US/Eastern"), House()),
     (354, "request", r"Requested market data is not subscribed\.", watch, NOT_SUBSCRIBED),
     (354, "request", r"Requested market data is not subscribed\.Delayed market data is available\.", watch,
      House(Entitlements(symbols_not_subscribed={"SPX"}, delayed_data=True))),
+    (366, "request", r"No historical data query found for ticker id:900", cancel_no_history, House()),
     (387, "order", r"Unsupported order type for this exchange and security type\.",
      lambda t: place(t, -1.0, orderType="MOC"), House()),
     (399, "order", r"Order Message:\nBUY 1 SPX BAG\n.* until 2020-03-03 09:30:00 US/Eastern",
@@ -266,6 +123,10 @@ CASES: list[tuple[int, str, str, Provoke, House]] = [
      lambda t: lost_and_found(t, data_kept=True), House()),
     (1300, "connection", r"Socket port has been reset .* reconnect on the new port -4003", moved_port,
      House()),
+    (2100, "connection", r"New account data requested from TWS\.  API client has been unsubscribed .*",
+     other_name, House()),
+    (2101, "connection", r"Unable to subscribe to account as .* subscribed to a different account:7",
+     other_name_elsewhere, House()),
     (2102, "order", r"Unable to modify this order as it is still being processed\.", modify_while_cancelling,
      SLOW),
     (2103, "connection", r"Market data farm connection is broken:usopt", lambda t: farm(t, Farm.MARKET_DATA),
@@ -283,6 +144,8 @@ CASES: list[tuple[int, str, str, Provoke, House]] = [
      lambda t: place(t, -45.0, outsideRth=True), House()),
     (2110, "connection", r"Connectivity between Trader Workstation and server is broken\..*",
      lambda t: told(t, 2110), House()),
+    (2137, "order", r"The closing order quantity is greater than your current position\.", turn_over,
+     House()),
     (2157, "connection", r"Sec-def data farm connection is broken:secdefnj",
      lambda t: farm(t, Farm.SECURITY_DEFINITIONS), House()),
     (2158, "connection", r"Sec-def data farm connection is OK:secdefnj",

@@ -1,7 +1,11 @@
 """What the venue refuses, with the broker's codes, and what it accepts."""
 
+from dataclasses import replace
+
 import pytest
 
+from simulator.floor import HouseRules
+from simulator.judgement import notices, range_refusal
 from simulator.model import (
     OrderLeg,
     OrderRequest,
@@ -138,3 +142,48 @@ def test_the_twenty_first_order_on_one_side_of_a_contract_is_rejected() -> None:
     assert errors(exchange.submit(condor("BUY", 1, -20.0, order_id=21)))[0][0] == 201
     assert not errors(exchange.submit(condor("SELL", 1, -5.0, order_id=22)))
     assert not errors(exchange.submit(single(PUT_WING, "BUY", 1, 1.0, order_id=23)))
+
+
+@pytest.mark.parametrize(
+    ("limit", "middle", "range_pct", "is_refused"),
+    [
+        (105.0, 100.0, 5.0, False),
+        (105.01, 100.0, 5.0, True),
+        (94.99, 100.0, 5.0, True),
+        (1.0, 100.0, None, False),
+        (1.0, None, 5.0, False),
+        (None, 100.0, 5.0, False),
+    ],
+)
+def test_the_presets_keep_a_limit_near_the_middle_where_they_are_set(
+    limit: float | None, middle: float | None, range_pct: float | None, is_refused: bool
+) -> None:
+    told = range_refusal(single(PUT_WING, "BUY", 1, limit), middle, range_pct)
+    assert (told is not None and told.code == 109) is is_refused
+
+
+@pytest.mark.parametrize(
+    ("action", "quantity", "held", "codes"),
+    [
+        ("SELL", 3, 2, [2137]),
+        ("SELL", 2, 2, []),
+        ("BUY", 3, -2, [2137]),
+        ("BUY", 3, 2, []),
+        ("SELL", 3, 0, []),
+    ],
+)
+def test_only_an_order_that_turns_a_position_over_is_remarked(
+    action: str, quantity: int, held: int, codes: list[int]
+) -> None:
+    remarks = notices(single(PUT_WING, action, quantity, 14.1), held)
+    assert [remark.code for remark in remarks] == codes
+
+
+def test_a_changed_limit_is_held_to_the_presets_too() -> None:
+    _, exchange = venue(HouseRules(price_range_pct=50.0))
+    resting = single(PUT_WING, "BUY", 1, 13.0)
+    assert errors(exchange.submit(resting)) == []
+    far = exchange.submit(replace(resting, limit_price=1.0))
+    assert [code for code, _ in errors(far)] == [109]
+    (left,) = exchange.open_orders(None)
+    assert left.request.limit_price == 13.0
