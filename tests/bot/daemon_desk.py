@@ -40,7 +40,9 @@ def wants_one_condor(snapshot: Any, state: Any, structures: tuple[Structure, ...
 def one_condor_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     """One strategy wants one condor, the other nothing."""
     monkeypatch.setattr(iron_condor, "evaluate", wants_one_condor)
-    monkeypatch.setattr(vix_hedge, "evaluate", lambda snapshot, state, *rest: (state, Evaluation()))
+    monkeypatch.setattr(
+        vix_hedge, "evaluate", lambda snapshot, state, *rest: (state, {"near_term": Evaluation()})
+    )
 
 
 @dataclass
