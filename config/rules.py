@@ -240,8 +240,9 @@ class CondorAdjust(Section):
 
 
 class CondorRules(EntryWalk):
-    """Which SPX iron condor is sold, and when."""
+    """Which SPX iron condor is sold, and when. Widths are points of the index, whatever the underlying."""
 
+    underlying: Literal["SPX", "XSP"]
     min_dte: Days
     max_dte: Days
     target_dte: Days

@@ -12,7 +12,7 @@ from market.rounding import round_price
 
 #: Net price step of a combo in points, by trading class; shares have none.
 COMBO_TICK: Mapping[str, float] = MappingProxyType(
-    {"SPX": 0.05, "SPXW": 0.05, "VIX": 0.01, "VX": 0.05, "VXM": 0.01, "": 0.01}
+    {"SPX": 0.05, "SPXW": 0.05, "XSP": 0.01, "VIX": 0.01, "VX": 0.05, "VXM": 0.01, "": 0.01}
 )
 
 

@@ -117,19 +117,18 @@ def no_arbitrage_price(proposal: ProposedTrade) -> Check:
 
 
 def sided_quotes(proposal: ProposedTrade, context: ReviewContext) -> Check:
-    """Every leg has both sides and is not crossed. A close may sell a leg nobody bids for, at nothing.
+    """Every leg has both sides and is not crossed. A close needs no bids: only the asks it may have to pay.
 
-    A close for a single tick may also buy such a leg back: it is as good as worthless, its ask says so.
+    What nobody bids for is sold at nothing. In a crash the far short of a condor has no bid either, and the
+    stop that buys it back must not wait for one.
     """
-    tick = COMBO_TICK.get(proposal.combo.legs[0].contract.trading_class, 0.0)
-    for_a_tick = round_price(proposal.limit_worst) <= tick
     lacking = []
     for leg in proposal.combo.legs:
         quote = context.quotes.get(leg.contract.con_id)
         if quote is not None and quote.is_two_sided:
             continue
         zero_bid = quote is not None and quote.bid is None and quote.ask is not None
-        if is_open(proposal) or not zero_bid or not (leg.signed_ratio < 0 or for_a_tick):
+        if is_open(proposal) or not zero_bid:
             lacking.append(leg.contract.describe())
     return Check("sided_quotes", "; ".join(lacking) or "all", "all", not lacking)
 

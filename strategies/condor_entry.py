@@ -19,22 +19,24 @@ from market.sessions import MARKET_TZ, regular_hours, t_years
 from market.tick import COMBO_TICK, round_down
 from strategies.base import Evaluation, Gate, Intent, MarketSnapshot, Proposal, Reading
 from strategies.costs import FEE_PER_CONTRACT_USD, limits
+from strategies.expiry_parity import spot_of
 from strategies.forwards import both_rights, chain_forward, index_parity_strikes
 from strategies.ladder import Ladder, ladder
 from strategies.rules import CondorRules
 from strategies.strikes import (
     DeltaStrike,
     ForwardMarket,
+    Series,
     StrikeWindow,
     at_the_money,
     choose,
-    condor_expiry,
+    condor_series,
     deltas,
     options_at,
+    scale_of,
     wing_width,
 )
 
-SYMBOL, TRADING_CLASS = "SPX", "SPXW"
 WINGS_SHOWN = 3
 PREPARATION = timedelta(minutes=20)
 CLOSE_MARGIN = timedelta(minutes=60)  # on a half day the window ends this long before the close
@@ -85,21 +87,21 @@ def enter(
     preparing, gates = _cheap_gates(snapshot, slot, rules, working, barred)
     if not preparing:
         return slot, Evaluation(gates=gates)
-    expiry = condor_expiry(snapshot.session, rules)
-    quote = snapshot.quote(snapshot.spx)
-    spot = None if quote is None else quote.last if quote.last is not None else quote.mid
-    if expiry is None or spot is None or spot <= 0.0:
-        detail = "no expiry in the window of days" if expiry is None else "no index level"
+    series = condor_series(snapshot.session, rules)
+    spot = spot_of(snapshot)
+    if series is None or spot is None:
+        detail = "no expiry in the window of days" if series is None else "no index level"
         return slot, Evaluation(gates=(*gates, Gate("market", None, detail)))
-    if slot.window.expiry != expiry:
-        slot = replace(slot, window=StrikeWindow(expiry))
-    listings = ((SYMBOL, TRADING_CLASS, expiry),)
-    rungs = ladder(snapshot, TRADING_CLASS, expiry)
+    if slot.window.expiry != series.expiry:
+        slot = replace(slot, window=StrikeWindow(series.expiry))
+    listings = ((series.symbol, series.trading_class, series.expiry),)
+    rungs = ladder(snapshot, series.trading_class, series.expiry)
     if rungs is None:
-        gate = Gate("listing", None, f"{TRADING_CLASS} {expiry} not listed yet")
+        gate = Gate("listing", None, f"{series.trading_class} {series.expiry} not listed yet")
         return slot, Evaluation(gates=(*gates, gate), listings=listings)
-    width = slot.width or _first_width(spot, initiation_usd, rules)
-    view = _look(snapshot, rungs, slot.window, spot, width, rules)
+    width = slot.width or round_price(series.scale * _first_width(spot, initiation_usd, rules, series.scale))
+    level = round_price(series.scale * spot)
+    view = _look(snapshot, rungs, slot.window, series, level, width, rules)
     slot = replace(slot, window=view.window, width=width)
     found = Evaluation(gates=gates, listings=listings, lines=view.lines)
     if view.shorts is None:
@@ -140,10 +142,10 @@ def _cheap_gates(
     return free and start - PREPARATION <= now < end, (window, *gates)
 
 
-def _first_width(spot: float, initiation_usd: float | None, rules: CondorRules) -> float:
+def _first_width(spot: float, initiation_usd: float | None, rules: CondorRules, scale: float = 1.0) -> float:
     """The regular width, or the least one where even the highest credit leaves no room for a single unit."""
     width = wing_width(spot, rules)
-    least_loss = 100.0 * width * (1.0 - rules.credit_max_of_width_fraction)
+    least_loss = 100.0 * scale * width * (1.0 - rules.credit_max_of_width_fraction)
     return rules.wing_min_pts if initiation_usd is not None and initiation_usd < least_loss else width
 
 
@@ -151,15 +153,15 @@ def _look(
     snapshot: MarketSnapshot,
     rungs: Ladder,
     window: StrikeWindow,
+    series: Series,
     spot: float,
     width: float,
     rules: CondorRules,
 ) -> _View:
     """Read the forward and both sides through the window, and move it where it does not show enough."""
-    expiry = window.expiry or snapshot.session
     anchor, strikes = index_parity_strikes(rungs, window.anchor, spot)
     window, parity = replace(window, anchor=anchor), both_rights(rungs, strikes)
-    t = t_years(snapshot.time, TRADING_CLASS, expiry)
+    t = t_years(snapshot.time, series.trading_class, series.expiry)
     market, reason = chain_forward(parity, snapshot.quotes, spot, t)
     puts = options_at(rungs, window.put_centre, Right.PUT, -width)
     calls = options_at(rungs, window.call_centre, Right.CALL, width)
@@ -263,21 +265,23 @@ def _sized(
     found: Evaluation,
 ) -> tuple[Entry, Evaluation]:
     """The proposal, or the least width for the next look where the regular one leaves no unit."""
+    trading_class = combo.legs[0].contract.trading_class
+    least_width = round_price(scale_of(trading_class) * rules.wing_min_pts)
     patient, final = rules.entry_patient_spread_fraction, rules.entry_final_spread_fraction
-    start, worst = limits(quote, TRADING_CLASS, Intent.OPEN, patient, final)
+    start, worst = limits(quote, trading_class, Intent.OPEN, patient, final)
     # The least credit binds the whole walk of the limit, not only its start.
     worst = min(
-        worst, round_down(-rules.credit_min_of_width_fraction * slot.width, COMBO_TICK[TRADING_CLASS])
+        worst, round_down(-rules.credit_min_of_width_fraction * slot.width, COMBO_TICK[trading_class])
     )
     start = min(start, worst)
-    fees = round_price(len(combo.legs) * FEE_PER_CONTRACT_USD[TRADING_CLASS])
+    fees = round_price(len(combo.legs) * FEE_PER_CONTRACT_USD[trading_class])
     loss = round_price(combo.max_loss(worst) * combo.multiplier + fees)
     quantity = None if initiation_usd is None else floor(initiation_usd / loss)
     if quantity is None or quantity < 1:
         detail = f"{loss:g} USD a unit at width {slot.width:g}, {initiation_usd or 0.0:g} USD left for it"
         gate = Gate("size", None if quantity is None else False, f"too_small: {detail}")
-        if quantity is not None and slot.width > rules.wing_min_pts:
-            slot = replace(slot, width=rules.wing_min_pts)
+        if quantity is not None and slot.width > least_width:
+            slot = replace(slot, width=least_width)
         return slot, replace(found, gates=(*found.gates, gate))
     proposal = Proposal(
         strategy="iron_condor",
@@ -290,7 +294,7 @@ def _sized(
         max_loss_points=round_price(combo.max_loss(worst)),
         reason="weekly entry",
         fees_per_unit_usd=fees,
-        tick=COMBO_TICK[TRADING_CLASS],
+        tick=COMBO_TICK[trading_class],
         notes=_notes(combo, quote, shorts, slot.width, fees),
     )
     gate = Gate("size", True, f"{quantity} at {loss:g} USD")

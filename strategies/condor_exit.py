@@ -126,15 +126,18 @@ def find_exit(
     elif hours.targets:
         due = _target(profit, timed, tested, rules)
     if due is not None:
+        sides = _dealable(snapshot, structure)
         gates = (
             Gate(f"{name}.no_working_order", name not in working, f"exit due: {due.value}"),
             _mark_gate(name, marked, credit),
+            Gate(f"{name}.dealable", bool(sides), "" if sides else "nobody bids for a wing; it may settle"),
         )
         proposal = None
-        if name not in working and value is not None:
-            proposal = _close(snapshot, structure, due, marked, width, rules)
+        if name not in working and value is not None and sides:
+            proposal = _close(snapshot, structure, due, marked, sides, rules)
         return Exit(readings, gates, proposal, breach, due.value, tested)
-    if hours.targets and name not in working and value is not None:
+    # A breached stop is about to close all of it: nothing smaller may stand in its way.
+    if hours.targets and name not in working and value is not None and breach is None:
         proposal = _buy_back(snapshot, structure, rules)
         if proposal is not None:
             return Exit(readings, (), proposal, breach, proposal.reason, tested)
@@ -209,17 +212,48 @@ def _stop(
     return Reading(f"{name}.loss_pts", loss, limit, ">=", confirmed, as_of=first.isoformat()), first
 
 
+def _dealable(snapshot: MarketSnapshot, structure: Structure) -> tuple[Leg, ...]:
+    """The legs of the sides that can be closed now: their wings are bid for, or their shorts still matter.
+
+    In a crash the far side is worth nothing and its wing has no bid. It would keep the tested side from being
+    closed, so it is left out; a side whose short costs a tick at most and whose wing nobody wants may settle.
+    """
+    legs: tuple[Leg, ...] = ()
+    for side in (side_of(structure.combo, right) for right in Right):
+        quotes = [(leg, snapshot.quotes.get(leg.contract.con_id)) for leg in side]
+        has_bids = all(
+            quote is None or quote.bid is not None for leg, quote in quotes if leg.signed_ratio > 0
+        )
+        tick = COMBO_TICK[side[0].contract.trading_class] if side else 0.0
+        is_worthless = all(
+            quote is not None and quote.ask is not None and quote.ask <= tick
+            for leg, quote in quotes
+            if leg.signed_ratio < 0
+        )
+        if has_bids or not is_worthless:
+            legs = (*legs, *side)
+    return tuple(leg for leg in structure.combo.legs if leg in legs)
+
+
 def _close(
-    snapshot: MarketSnapshot, structure: Structure, due: Due, marked: Mark, width: float, rules: CondorRules
+    snapshot: MarketSnapshot,
+    structure: Structure,
+    due: Due,
+    marked: Mark,
+    sides: tuple[Leg, ...],
+    rules: CondorRules,
 ) -> Proposal | None:
-    """Buy the reversed combo: a stop goes straight to the natural price, the others start nearer the mid.
+    """Buy the sides back: a stop goes straight to the natural price, the others start nearer the mid.
 
     A wing nobody bids for is sold at nothing: that is the one place where a missing bid is a price of zero.
     """
-    combo = structure.combo.reversed()
-    natural, value = combo_quote(combo, snapshot.quotes), marked.value
-    if natural is None or value is None:
+    held = Combo(sides)
+    combo = held.reversed()
+    natural = combo_quote(combo, snapshot.quotes)
+    if natural is None or marked.value is None:
         return None
+    mids = dict(zip((leg.contract.con_id for leg in structure.combo.legs), marked.mids, strict=True))
+    value = round_price(-sum(leg.signed_ratio * mids[leg.contract.con_id] for leg in sides))
     middle = min(value, natural.ask)
     quote = ComboQuote(round_price(2.0 * middle - natural.ask), natural.ask)
     patient = 1.0 if due is Due.STOP else rules.entry_patient_spread_fraction
@@ -227,10 +261,11 @@ def _close(
     contract: Contract = combo.legs[0].contract
     tick = COMBO_TICK[contract.trading_class]
     start, worst = limits(quote, contract.trading_class, Intent.CLOSE, patient, final)
-    worst = min(max(worst, tick), width)
+    worst = min(max(worst, tick), round_price(-held.payoff_range()[0]))
     start = min(max(start, tick), worst)
     notes = (("credit", -structure.entry_price), ("value", value), ("natural", quote.ask))
-    return _closing(structure, combo, due, start, worst, notes)
+    is_part = len(sides) < len(structure.combo.legs)
+    return _closing(structure, combo, due, start, worst, notes, adjusts=is_part)
 
 
 def _closing(
@@ -267,7 +302,10 @@ def _buy_back(snapshot: MarketSnapshot, structure: Structure, rules: CondorRules
         combo = Combo(side).reversed()
         quote = combo_quote(combo, snapshot.quotes)
         limit = rules.exit.buy_back_pts
-        if quote is None or not 0.0 <= quote.ask <= limit:
+        wanted = all(
+            snapshot.quotes[leg.contract.con_id].bid is not None for leg in side if leg.signed_ratio > 0
+        )
+        if quote is None or not wanted or not 0.0 <= quote.ask <= limit:
             continue
         notes = (("credit", -structure.entry_price), ("natural", quote.ask))
         is_last = len(sides) == 1

@@ -70,7 +70,8 @@ def mark(snapshot: MarketSnapshot, structure: Structure, parity: ParityWatch) ->
 
 
 def _market(snapshot: MarketSnapshot, parity: ParityWatch, expiry: date | None) -> ForwardMarket | None:
-    reading, spot = parity.reading(expiry, snapshot.session), spot_of(snapshot)
+    reading = parity.reading(expiry, snapshot.session)
+    spot = None if reading is None else spot_of(snapshot, reading.trading_class)
     market = None if reading is None or spot is None else reading.market(snapshot.time, spot)
     return market if market is not None and market.t_years > 0.0 else None
 

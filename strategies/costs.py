@@ -12,7 +12,15 @@ from strategies.base import Intent
 
 #: Upper bound of fees per contract and side in USD (METHOD 5, newest figures): exchange at its dearest tier,
 #: broker 0.65, clearing 0.055, regulatory 0.04; futures 1.53 and 0.85; a share, whose class is none, a cent.
-FEE_PER_CONTRACT_USD = {"SPX": 1.245, "SPXW": 1.325, "VIX": 1.245, "VX": 2.40, "VXM": 1.0, "": 0.01}
+FEE_PER_CONTRACT_USD = {
+    "SPX": 1.245,
+    "SPXW": 1.325,
+    "XSP": 1.325,
+    "VIX": 1.245,
+    "VX": 2.40,
+    "VXM": 1.0,
+    "": 0.01,
+}
 
 
 def limits(

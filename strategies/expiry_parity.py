@@ -27,7 +27,7 @@ from strategies.forwards import (
     index_parity_strikes,
 )
 from strategies.ladder import ladder
-from strategies.strikes import ForwardMarket
+from strategies.strikes import ForwardMarket, scale_of
 
 READ_FROM = time(9, 45)  # opening quotes have settled
 LOOK_MAX = timedelta(minutes=5)  # then it is another expiry's turn
@@ -98,11 +98,11 @@ class ParityWatch:
         return next((why for day, why in self.suspects if day == expiry), "")
 
 
-def spot_of(snapshot: MarketSnapshot) -> float | None:
-    """The level of the index: its last print, else its mid; None where neither is a price."""
+def spot_of(snapshot: MarketSnapshot, trading_class: str = "SPX") -> float | None:
+    """The level of the index in points of a class: its last print, else its mid; None where there is none."""
     quote = snapshot.quote(snapshot.spx)
     level = None if quote is None else quote.last if quote.last is not None else quote.mid
-    return level if level is not None and level > 0.0 else None
+    return round_price(scale_of(trading_class) * level) if level is not None and level > 0.0 else None
 
 
 def watch(
@@ -130,7 +130,8 @@ def watch(
     if chosen != state.looking:
         state = replace(state, looking=chosen, since=now, anchor=0.0)
     rungs = ladder(snapshot, held[chosen][1], chosen)
-    if rungs is None:
+    spot = spot_of(snapshot, held[chosen][1])
+    if rungs is None or spot is None:
         return state, found
     anchor, strikes = index_parity_strikes(rungs, state.anchor, spot)
     lines = both_rights(rungs, strikes)

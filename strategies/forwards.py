@@ -42,7 +42,12 @@ class _ParityTerms:
     band: float
 
 
-_TERMS = {"SPXW": _ParityTerms(0.10, 0.08), "SPX": _ParityTerms(0.10, 0.08), "VIX": _ParityTerms(0.05, 0.60)}
+_TERMS = {
+    "SPXW": _ParityTerms(0.10, 0.08),
+    "SPX": _ParityTerms(0.10, 0.08),
+    "XSP": _ParityTerms(0.02, 0.08),
+    "VIX": _ParityTerms(0.05, 0.60),
+}
 
 
 class SuspectDataError(ValueError):

@@ -192,8 +192,9 @@ class CondorAdjust:
 
 @dataclass(frozen=True, slots=True)
 class CondorRules:
-    """Which SPX iron condor is sold, when, and when it is closed."""
+    """Which SPX iron condor is sold, when, and when it is closed. Widths are points of the index."""
 
+    underlying: Literal["SPX", "XSP"]
     min_dte: int
     max_dte: int
     target_dte: int

@@ -17,11 +17,12 @@ from market.contract import Contract, Right
 from market.pricing import black76_delta_forward, volatility_and_delta
 from market.quote import Quote
 from market.rounding import round_ratio, round_volatility
-from market.sessions import spxw_expiries, vix_expiries
+from market.sessions import spx_monthly_expiries, spxw_expiries, vix_expiries
 from strategies.ladder import Ladder
 from strategies.rules import CondorRules, TrancheRules
 
 WINDOW_STRIKES = 8
+PM_SETTLED_FROM = date(2010, 12, 1)  # week-end expiries of SPXW
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,37 @@ class DeltaStrike:
     sigma: float
 
 
-def condor_expiry(session: date, rules: CondorRules) -> date | None:
-    """The Friday SPXW expiry in the window closest to the target, the earlier one of two equally close."""
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One class and expiry that condors are sold in; `scale` is its points for a point of the index."""
+
+    symbol: str
+    trading_class: str
+    expiry: date
+    scale: float = 1.0
+
+
+def condor_series(session: date, rules: CondorRules) -> Series | None:
+    """The expiry in the window closest to the target, the earlier one of two equally close (METHOD 4.1).
+
+    SPXW, or XSP where the rules say so, on a Friday's close. Before those were listed, the monthly SPX
+    options, which settle on a Friday's open.
+    """
     first, last = session + timedelta(rules.min_dte), session + timedelta(rules.max_dte)
-    return _closest(spxw_expiries(first, last), session, rules.target_dte)
+    if session < PM_SETTLED_FROM:
+        monthly = _closest(spx_monthly_expiries(first, last), session, rules.target_dte)
+        return None if monthly is None else Series("SPX", "SPX", monthly)
+    friday = _closest(spxw_expiries(first, last), session, rules.target_dte)
+    if friday is None:
+        return None
+    if rules.underlying == "XSP":
+        return Series("XSP", "XSP", friday, scale_of("XSP"))
+    return Series("SPX", "SPXW", friday)
+
+
+def scale_of(trading_class: str) -> float:
+    """Points of a class for a point of the index: the small options are a tenth."""
+    return 0.1 if trading_class == "XSP" else 1.0
 
 
 def vix_expiry(session: date, rules: TrancheRules) -> date | None:
@@ -73,7 +101,7 @@ def vix_expiry(session: date, rules: TrancheRules) -> date | None:
 
 
 def wing_width(spot: float, rules: CondorRules) -> float:
-    """Points between short strike and wing: a share of the index in whole steps, at least the minimum."""
+    """Points between short strike and wing: a share of the index in steps, the minimum at least."""
     step = rules.wing_step_pts
     return max(rules.wing_min_pts, step * round(rules.wing_of_spot_fraction * spot / step))
 

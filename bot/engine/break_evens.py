@@ -42,7 +42,7 @@ def recalibrate(state: EngineState, snapshot: MarketSnapshot) -> Step:
 def _recalibrate(state: EngineState, structure: Structure, snapshot: MarketSnapshot) -> Step:
     expiry = structure.combo.legs[0].contract.expiry
     reading = state.condor.parity.reading(expiry, snapshot.session)
-    spot = spot_of(snapshot)
+    spot = spot_of(snapshot, structure.combo.legs[0].contract.trading_class)
     marked = mark(snapshot, structure, state.condor.parity)
     is_read = reading is not None and reading.session == snapshot.session
     if reading is None or not is_read or spot is None or marked.value is None or marked.market is None:

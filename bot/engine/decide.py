@@ -17,6 +17,7 @@ from bot.engine.state import EngineState, OrderLine, Step, is_always_streamed
 from bot.engine.working import tend
 from bot.events import Alert, Command, Feed, ListOptions, QuotesTaken, StreamLines
 from market.contract import Contract, Right, SecurityType
+from market.rounding import round_price
 from market.sessions import MARKET_TZ, option_close, regular_hours
 from risk.context import LiveOrder, ReviewContext
 from risk.exposure import Stake
@@ -27,6 +28,7 @@ from risk.verdict import Ruling
 from strategies import iron_condor, vix_hedge
 from strategies.base import Evaluation, Intent, MarketSnapshot, Proposal, Structure
 from strategies.layers import still_hold
+from strategies.strikes import scale_of
 
 TRADING_ENDS_BEFORE_CLOSE = timedelta(minutes=5)
 UNCHANGED_LOOK = timedelta(seconds=60)
@@ -317,7 +319,7 @@ def _index_levels(state: EngineState) -> dict[str, float]:
     spx = next((c for c in state.contracts.values() if c.symbol == "SPX" and c.right is None), None)
     quote = None if spx is None else state.quotes.get(spx.con_id)
     level = None if quote is None else quote.last if quote.last is not None else quote.mid
-    return {} if level is None else {"SPX": level}
+    return {} if level is None else {"SPX": level, "XSP": round_price(scale_of("XSP") * level)}
 
 
 def _is_live(line: OrderLine) -> bool:

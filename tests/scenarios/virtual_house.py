@@ -97,6 +97,7 @@ class VirtualHouse:
     interval_s: float = 5.0
     commit_interval: timedelta = timedelta(minutes=1)
     feeds: Mapping[str, str] = field(default_factory=dict)
+    away_s: float = AWAY_S  # between two lives
     killers: list[Killer] = field(default_factory=list)
     lives: int = 0
     entitlements: Entitlements | None = None
@@ -121,7 +122,7 @@ class VirtualHouse:
             self.killers.append(killer)
             if await self._live(clock, killer, end if isinstance(end, datetime) else until) and end == until:
                 break
-            await asyncio.sleep(AWAY_S)
+            await asyncio.sleep(self.away_s)
         driving.cancel()
         server.close()
         venue = Venue.of_state(exchange._state())

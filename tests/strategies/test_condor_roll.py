@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 
 from market.contract import Right, iron_condor, joined
+from market.quote import Quote
 from strategies.base import Evaluation, Intent, Structure
 from strategies.condor_exit import Due
 from strategies.iron_condor import CondorState, evaluate
@@ -167,7 +168,10 @@ def test_a_spread_that_costs_a_tick_is_bought_back_alone_and_the_last_one_closes
     structure = held(world, 6.0, strikes=far)
     rules = replace(RULES, exit=replace(RULES.exit, profit_of_credit_fraction=0.01))
     snapshot = world.snapshot(at(MONDAY, "10:00"))
-    state, _ = evaluate(snapshot, CondorState(), [structure], 1e5, rules)
+    state, found = evaluate(snapshot, CondorState(), [structure], 1e5, rules)
+    assert not found.proposals, "nobody bids for the wing: it may settle"
+    cheap = {leg.contract.con_id: Quote(0.05, 0.1, None, snapshot.time) for leg in structure.combo.legs[:2]}
+    snapshot = replace(snapshot, quotes={**snapshot.quotes, **cheap})
     state, found = evaluate(snapshot, state, [structure], 1e5, rules)
     (proposal,) = found.proposals
     assert (proposal.reason, proposal.intent, proposal.adjusts) == ("spread bought back", Intent.CLOSE, True)

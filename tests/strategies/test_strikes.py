@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from market.contract import Contract, Right
 from market.pricing import black76_greeks
 from market.quote import Quote
-from market.sessions import is_session, sessions, t_years
+from market.sessions import is_session, sessions, spx_monthly_expiry, t_years
 from strategies.base import Evaluation
 from strategies.forwards import both_rights, chain_forward, vix_forward
 from strategies.iron_condor import CondorState, evaluate
 from strategies.ladder import ladder
-from strategies.strikes import ForwardMarket, condor_expiry, vix_expiry, wing_width
+from strategies.strikes import ForwardMarket, condor_series, vix_expiry, wing_width
 from tests.strategies.world import RATE, World, at, condor_rules, tranche_rules
 
 MONDAY = date(2020, 2, 3)
@@ -39,16 +39,32 @@ def settle(world: World, looks: int = 6, clock: str = "10:00") -> tuple[list[Eva
     return found, state
 
 
-@pytest.mark.parametrize("year", [2007, 2013, 2020, 2027])
+@pytest.mark.parametrize("year", [2011, 2013, 2020, 2027])
 def test_every_session_has_a_friday_expiry_within_the_window_nearest_to_the_target(year: int) -> None:
     for session in sessions(date(year, 1, 1), date(year, 12, 31)):
-        expiry = condor_expiry(session, RULES)
+        series = condor_series(session, RULES)
+        assert series is not None
+        expiry = series.expiry
         assert expiry is not None
         dte = (expiry - session).days
         assert 35 <= dte <= 56
         assert abs(dte - 45) <= 4
         assert is_session(expiry)
         assert expiry.weekday() in (3, 4)
+
+
+def test_before_pm_settled_weeks_the_monthly_am_settled_options_are_sold_where_one_fits() -> None:
+    found = {day: condor_series(day, RULES) for day in sessions(date(2010, 1, 4), date(2010, 11, 30))}
+    known = [one for one in found.values() if one is not None]
+    assert {(one.symbol, one.trading_class, one.scale) for one in known} == {("SPX", "SPX", 1.0)}
+    assert all(one.expiry == spx_monthly_expiry(one.expiry.year, one.expiry.month) for one in known)
+    assert None in found.values(), "months are farther apart than the window is wide"
+
+
+def test_the_small_options_are_a_tenth_of_the_index() -> None:
+    series = condor_series(MONDAY, replace(RULES, underlying="XSP"))
+    assert series is not None
+    assert (series.symbol, series.trading_class, series.scale) == ("XSP", "XSP", 0.1)
 
 
 @pytest.mark.parametrize("year", [2008, 2014, 2020, 2026])
