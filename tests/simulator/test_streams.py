@@ -250,3 +250,34 @@ def test_nonsense_terms_are_refused(gateway: Gateway) -> None:
     line, fields = Line(gateway), contract(options(gateway, [3000.0])[0])
     assert codes(line.ask(55, 3, 4, *fields, 0.0, 3000.0, "", "")) == [("4", "321")]
     assert codes(line.ask(54, 3, 5, *fields, 10.0, 0.0, "", "")) == [("5", "321")]
+
+
+def test_a_middle_price_is_followed_where_there_are_two_sides(gateway: Gateway, clock: Clock) -> None:
+    line = Line(gateway)
+    line.ask(*bars(4, SPY, what="MIDPOINT"))
+    line.ask(*bars(5, what="MIDPOINT"))  # an index has no sides
+    before = len(line.sent)
+    step(gateway, clock, 5.0, 2)
+    assert {m[2] for m in line.fresh(before) if m[0] == "50"} == {"4"}
+
+
+def test_a_growing_bar_rests_while_the_market_is_closed(gateway: Gateway, clock: Clock) -> None:
+    line = Line(gateway)
+    line.ask(*history(4, "1 day", "5 D", grow=1))
+    line.ask(*history(5, "5 mins", "1 D", grow=1))
+    before = len(line.sent)
+    clock.now = datetime(2020, 3, 2, 22, 0, tzinfo=UTC)
+    gateway.step()
+    assert not [m for m in line.fresh(before) if m[0] == "90"]
+
+
+def test_a_schedule_of_days_without_a_session_is_empty(gateway: Gateway) -> None:
+    sunday = (20, 4, *SPX, 0, "20200301 12:00:00 US/Eastern", "1 day", "3600 S", 1, "SCHEDULE", 1, 0, "")
+    assert codes(Line(gateway).ask(*sunday)) == [("4", "162")]
+
+
+def test_an_option_that_has_expired_is_not_calculated(gateway: Gateway, clock: Clock) -> None:
+    (option,) = options(gateway, [3000.0])
+    clock.now = START + timedelta(days=120)
+    gateway.step()
+    assert codes(Line(gateway).ask(55, 3, 4, *contract(option), 0.2, 3000.0, "", ""))[0][0] == "4"
