@@ -62,8 +62,8 @@ check: $(VENV)/.dev  ## what the project's checks run: style, types, imports, te
 # The first ignores one warning: importing the predecessor asks for an event loop where none runs.
 compat: $(VENV)/.runtime $(VENV)-insync/.ready $(VENV)-ibapi/.ready  ## the daemon on ib_insync, and the official client
 	$(VENV)-insync/bin/python -m pytest -q -W 'ignore:There is no current event loop:DeprecationWarning' \
-	  tests/bot/broker tests/compat/test_predecessor.py tests/compat/test_conformance.py
-	$(VENV)-ibapi/bin/python -m pytest -q tests/compat/test_conformance.py
+	  tests/bot/broker tests/compat/test_predecessor.py tests/compat/test_conformance.py tests/compat/test_examples.py
+	$(VENV)-ibapi/bin/python -m pytest -q tests/compat/test_conformance.py tests/compat/test_examples.py
 
 SEEDS ?= 300
 faults: $(VENV)/.dev  ## the whole daemon under seeded faults in virtual time (SEEDS=300)

@@ -50,7 +50,8 @@ def committed(*endings: str) -> list[Path]:
 
 
 def modules() -> list[Path]:
-    return [path for room in (*ROOMS, "tests", "benchmarks") for path in sorted((ROOT / room).rglob("*.py"))]
+    rooms = (*ROOMS, "tests", "benchmarks", "examples")
+    return [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
