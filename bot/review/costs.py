@@ -57,7 +57,7 @@ class Costs:
 
     structures: dict[str, StructureCost] = field(default_factory=dict)
     nav_usd: float = 0.0
-    orders: dict[str, tuple[str, bool]] = field(default_factory=dict)  # reference -> structure, opening
+    orders: dict[str, tuple[str, str]] = field(default_factory=dict)  # reference -> structure, verb
     executions: dict[str, str] = field(default_factory=dict)  # execution -> order reference
     fees: dict[str, float] = field(default_factory=dict)  # execution -> USD
 
@@ -104,7 +104,7 @@ def costs_of(journal: Path) -> Costs:
         if reader is not None:
             reader(costs, record)
     for execution, fee in costs.fees.items():
-        structure_id, _ = costs.orders.get(costs.executions.get(execution, ""), ("", False))
+        structure_id, _ = costs.orders.get(costs.executions.get(execution, ""), ("", ""))
         if structure_id in costs.structures:
             costs.structures[structure_id].fees_usd = round_price(
                 costs.structures[structure_id].fees_usd + fee
@@ -157,8 +157,8 @@ def _decision(costs: Costs, record: Record) -> None:
     body = record.body
     verb, structure_id = body["verb"], body["structure_id"]
     notes = dict(body["notes"])
-    if verb in ("open", "close"):
-        costs.orders[body["order_ref"]] = (structure_id, verb == "open")
+    if verb in ("open", "close", "adjust"):
+        costs.orders[body["order_ref"]] = (structure_id, verb)
         one = costs.structures.setdefault(structure_id, StructureCost(structure_id, body["strategy"]))
         if verb == "open" and not one.opened_units:
             one.nav_usd = costs.nav_usd
@@ -173,13 +173,14 @@ def _decision(costs: Costs, record: Record) -> None:
             _book(costs.structures[known[0]], known[1], notes)
 
 
-def _book(one: StructureCost, opening: bool, notes: dict[str, float]) -> None:
+def _book(one: StructureCost, verb: str, notes: dict[str, float]) -> None:
+    """An adjustment moves cash and no units: the structure lives on with other legs."""
     units = int(notes["fill_units"])
-    if opening:
+    if verb == "open":
         one.opened_units += units
         one.paid_usd += notes["paid_usd"]
     else:
-        one.closed_units += units
+        one.closed_units += units if verb == "close" else 0
         one.received_usd -= notes["paid_usd"]
     if "slippage_usd" in notes:
         one.slippage_usd += notes["slippage_usd"]
