@@ -10,7 +10,7 @@ LOCKED := $(call LOCKED_IN,$(VENV))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check compat faults soak full bench lock clean
+.PHONY: help .venv demo test check compat faults soak full figures bench lock clean
 
 help:  ## list the tasks
 	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ full: check  ## check, every crash point and more kills, small errors that the t
 	@$(MAKE) --no-print-directory faults SEEDS=1000
 	@$(MAKE) --no-print-directory bench
 	.ci/image
+
+figures: $(VENV)/.dev  ## what is promised about trouble, measured on real processes
+	@$(BIN)/python -m benchmarks.figures
 
 bench: $(VENV)/.dev  ## the benchmarks, each printing its figures
 	@set -e; for file in $$(grep -l __main__ benchmarks/*.py); do \

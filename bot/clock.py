@@ -6,6 +6,7 @@ event loop's virtual time.
 """
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -46,6 +47,23 @@ class WallClock:
             await asyncio.sleep(min(left_s, _NAP_S_MAX))
 
 
+class SteadyClock:
+    """This machine's time at the start, plus the seconds since: steps of its clock do not move it."""
+
+    def __init__(self) -> None:
+        self._origin = datetime.now(UTC)
+        self._origin_s = time.monotonic()
+
+    def now(self) -> datetime:
+        """The time in UTC."""
+        return self._origin + timedelta(seconds=time.monotonic() - self._origin_s)
+
+    async def sleep_until(self, time: datetime) -> None:
+        """Wait in naps, because the timer stands still while the machine is suspended."""
+        while (left_s := (time - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 -- time is what is awaited
+            await asyncio.sleep(min(left_s, _NAP_S_MAX))
+
+
 class BrokerClock:
     """Market time of a gateway that does not live in the present.
 
@@ -59,7 +77,7 @@ class BrokerClock:
     def __init__(self, underlying: Clock | None = None, *, speed: float = 1.0) -> None:
         if speed <= 0:
             raise ValueError("market time runs forward: speed must be positive")
-        self.underlying: Clock = underlying if underlying is not None else WallClock()
+        self.underlying: Clock = underlying if underlying is not None else SteadyClock()
         self._speed = speed
         self._origin = self.underlying.now()
         self._offset_s: tuple[float, float] = (0.0, 0.0)

@@ -23,7 +23,7 @@ from market.contract import Contract
 from market.sessions import MARKET_TZ, is_session, option_close, regular_hours
 
 # While quotes flow they prove the link; a heartbeat is asked for after this much silence.
-SILENCE_MAX = timedelta(seconds=10)
+SILENCE_MAX = timedelta(seconds=8)
 IDLE_SILENCE_MAX = timedelta(seconds=40)  # out of hours
 RECONCILE_AGAIN = timedelta(seconds=30)
 RECONNECT_FIRST_S, RECONNECT_MAX_S = 1.0, 60.0

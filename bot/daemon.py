@@ -8,6 +8,7 @@ the committer differ.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot import schedule
@@ -16,6 +17,7 @@ from bot.commit import Committer
 from bot.connection import IDLE_SILENCE_MAX, SILENCE_MAX, Connection, Daemonry
 from bot.durability import Durability
 from bot.engine.decide import look_overdue, may_evaluate
+from bot.engine.halting import stands
 from bot.engine.step import step
 from bot.errands import Errands
 from bot.errors import BrokerError, CrashLoopError, NotPaperAccountError
@@ -35,10 +37,13 @@ from bot.events import (
     StreamLines,
     TimedEvent,
 )
+from bot.host import HostWatch
 from bot.jobs import FAR_FUTURE, SessionJobs
 from bot.opening import OpenJournal
+from bot.operation import Operated, Operation
 from bot.port import BrokerPort, Observers, SlowFeeds
 from bot.stopping import StopAskedError, StopSignal
+from bot.switch import KillSwitch
 from strategies.base import Intent
 
 UNCLEAN_STARTS_MAX = 6
@@ -66,8 +71,12 @@ class Daemon:
         commit: Committer,
         observers: Observers,
         commit_interval: timedelta = timedelta(seconds=1),
+        silence: timedelta | None = None,
         idle_silence: timedelta = IDLE_SILENCE_MAX,
         unclean_starts_max: int = UNCLEAN_STARTS_MAX,
+        switch: KillSwitch | None = None,
+        free_bytes: Callable[[], int] | None = None,
+        host_clock: Clock | None = None,
     ) -> None:
         self.state = journal.state
         self._opened = opened
@@ -82,6 +91,8 @@ class Daemon:
         self._wake = asyncio.Event()
         self._errands = Errands(self.post)
         self._stop = StopSignal()
+        self._taking = asyncio.Lock()
+        self._switch = switch
         self._last_time = journal.state.time
         self._account_at: datetime | None = None
         self._evaluation_at = FAR_FUTURE
@@ -109,10 +120,28 @@ class Daemon:
             self._errands,
             self._stop,
             observers,
-            max(SILENCE_MAX, 2 * self._interval),
+            silence if silence is not None else max(SILENCE_MAX, 1.5 * self._interval),
             idle_silence,
         )
+        self._operation = None if switch is None else Operation(switch, self._operated())
+        self._host = HostWatch(
+            host_clock if host_clock is not None else clock,
+            self._durability,
+            self._take,
+            lambda: self._stop.unless(broker.heartbeat()),
+            lambda: self._connection.ask_for_evidence(self._now()),
+            lambda condition: stands(self.state, condition),
+            free_bytes,
+        )
         broker.sink = self.post
+
+    def _operated(self) -> Operated:
+        return Operated(
+            state=lambda: self.state,
+            take=self._take,
+            durable=lambda: self._durability.now(self._now()),
+            reconcile=lambda: self._stop.unless(self._broker.reconcile()),
+        )
 
     @property
     def last_time(self) -> datetime:
@@ -153,8 +182,11 @@ class Daemon:
         await self._durability.now(self._now())  # a start that dies at once must count as one
         async with asyncio.TaskGroup() as group:
             self._errands.group = group
+            operating = None if self._operation is None else group.create_task(self._operation.run())
             await self._connection.make(connected)
             await self._trade(until)
+            if operating is not None:
+                operating.cancel()
             await self._wind_down()
         await self._broker.disconnect()
         await self._durability.checkpoint(self._now(), self.state)
@@ -179,6 +211,10 @@ class Daemon:
                 self._jobs.retry_after(now)
             if now >= self._evaluation_at:
                 await self._evaluate(now)
+            try:
+                await self._host.look(self._broker.is_connected)
+            except StopAskedError:
+                return
             await self._connection.housekeep(now)
             # The link may have been asked meanwhile, which takes time: a record is stamped with the present.
             await self._durability.in_turn(self._now(), self.state)
@@ -258,7 +294,11 @@ class Daemon:
     # --- one event
 
     async def _take(self, event: Event) -> None:
-        """Carry one event through the whole flow."""
+        """Carry one event through the whole flow, one event at a time."""
+        async with self._taking:
+            await self._carry(event)
+
+    async def _carry(self, event: Event) -> None:
         time = self._now()
         self._journal.append(time, type(event).__name__, event)
         done = step(self.state, TimedEvent(time, event))
@@ -292,6 +332,9 @@ class Daemon:
         One that cannot go out leaves its order as it stands: evidence about it falls due, and reconciliation
         settles it.
         """
+        if self._switch is not None and self._switch.is_pulled and not isinstance(command, CancelOrder):
+            self._observers.alert(time, Alert("error", "order.not_sent", f"{command.order_ref}: halted"))
+            return
         try:
             if isinstance(command, PlaceOrder):
                 self._broker.place(command)

@@ -3,6 +3,7 @@
 A checkpoint is written every ten minutes and at the end, behind the record that promises its digest.
 """
 
+import asyncio
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -11,6 +12,7 @@ from bot.commit import Committer
 from bot.engine.state import EngineState
 from bot.opening import OpenJournal
 
+SLOW_S = 0.5
 CHECKPOINT_INTERVAL = timedelta(minutes=10)
 
 
@@ -23,6 +25,7 @@ class Durability:
         self._commit = commit
         self._interval = interval
         self._count = 0
+        self._slow_at_s: float | None = None
         self._committed_at: datetime | None = None
         self._checkpoint_at: datetime | None = None
 
@@ -30,7 +33,20 @@ class Durability:
         """Return once everything appended so far is durable. Raises JournalError."""
         self._committed_at = time
         self._count = self._journal.count
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
         await self._commit(self._journal)
+        if loop.time() - began_s > SLOW_S:
+            self._slow_at_s = loop.time()
+
+    @property
+    def is_on_reserve(self) -> bool:
+        """Whether the disk is full and the journal writes into what it had set aside."""
+        return self._journal.is_on_reserve
+
+    def slow_within(self, seconds: float, loop_s: float) -> bool:
+        """Whether a commit of the last `seconds` took too long; `loop_s` is the loop's present."""
+        return self._slow_at_s is not None and loop_s - self._slow_at_s < seconds
 
     async def in_turn(self, time: datetime, state: EngineState) -> None:
         """Write a checkpoint or commit, when there is something new and it is time. Raises JournalError."""

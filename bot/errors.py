@@ -35,5 +35,9 @@ class NotPaperAccountError(BrokerError):
     exit_code = 77
 
 
+class ResumeRefusedError(AlvhError):
+    """Trading stays halted; the text says why."""
+
+
 class FeedError(AlvhError):
     """A slow series could not be fetched or does not read."""

@@ -8,6 +8,7 @@ sees to that. An fsync that fails is fatal: what the disk then holds is unknown,
 the strength of it.
 """
 
+import errno
 import fcntl
 import os
 from dataclasses import dataclass
@@ -55,6 +56,9 @@ __all__ = [
 ]
 
 
+RESERVE, RESERVE_BYTES = "reserve", 4 * 2**20
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Appended lines by segment, and the head that stands once they are durable."""
@@ -85,6 +89,7 @@ class Journal:
         self._open_path: Path | None = None
         self._file = self._head_file = -1
         self._failure = ""
+        self.is_on_reserve = False
 
     @classmethod
     def open(cls, folder: Path) -> tuple["Journal", str]:
@@ -188,6 +193,19 @@ class Journal:
         self._file = self._head_file = self._lock = -1
         self._failure = self._failure or f"{self.folder}: the journal is closed"
 
+    def set_aside(self) -> None:
+        """Keep some of the disk, so that one that others fill does not end the daemon before its orders."""
+        path = self.folder / RESERVE
+        try:
+            if not path.exists():
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+                try:
+                    os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+                finally:
+                    os.close(descriptor)
+        except OSError:
+            path.unlink(missing_ok=True)  # there is no room even now: the free space itself is watched
+
     def _turn(self, day: str) -> None:
         self._end_run()
         number = segment_number(self._segment) if self._segment is not None else 0
@@ -221,7 +239,20 @@ class Journal:
             sync_folder(self.folder)
         view = memoryview(data)
         while view:
-            view = view[os.write(self._file, view) :]
+            try:
+                view = view[os.write(self._file, view) :]
+            except OSError as error:
+                if error.errno != errno.ENOSPC or not self._release_reserve():
+                    raise
+
+    def _release_reserve(self) -> bool:
+        """Give back what was set aside; False when it is used already."""
+        try:
+            (self.folder / RESERVE).unlink()
+        except OSError:
+            return False
+        self.is_on_reserve = True
+        return True
 
 
 def _first_head(folder: Path) -> None:

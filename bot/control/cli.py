@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from bot.control.commands import config, history, review, signals, trade
+from bot.control.commands import config, history, operate, review, signals, trade
 from config.errors import AlvhError
 
 app = typer.Typer(
@@ -26,6 +26,9 @@ app = typer.Typer(
 app.command(short_help="Trade simulated days, or real history, and show it.")(trade.demo)
 app.command(short_help="Trade on a paper account until stopped.")(trade.run)
 app.command(short_help="Serve a paper account in a box, on loopback only.")(trade.gateway)
+app.command(short_help="Stop trading at once and cancel every order.")(operate.halt)
+app.command(short_help="Trade again after a halt.")(operate.resume)
+app.command(short_help="How the daemon stands.")(operate.status)
 app.command(short_help="Prove that no record of a journal was changed or cut.")(review.verify)
 app.command(short_help="Decide everything again and compare byte for byte.")(review.replay)
 app.command(short_help="The decisions, one line each.")(review.logs)

@@ -5,6 +5,7 @@ is seconds off is told.
 """
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +14,16 @@ from bot.archive import keep_packed
 from bot.broker.adapter import IbBroker
 from bot.clock import BrokerClock, Clock, WallClock
 from bot.commit import WriterThread
+from bot.connection import SILENCE_MAX
 from bot.control.embedded import EmbeddedGateway
+from bot.control.guard import Guard
 from bot.control.stand_ins import stand_ins
 from bot.daemon import Daemon
 from bot.events import Alert
 from bot.feeds import PublishedFeeds, over_http
 from bot.opening import open_journal, opening_record
 from bot.port import Observers
+from bot.switch import KillSwitch
 from config.loader import LoadedSettings, load_rules
 from config.rules import Rules
 from config.settings import Settings
@@ -63,18 +67,9 @@ async def run_live(
     def alert(text: Alert) -> None:
         told.alert(clock.now(), text)
 
-    broker = IbBroker(
-        host=settings.broker.host,
-        port=settings.broker.port,
-        client_id=settings.broker.client_id,
-        account=settings.broker.account,
-        clock=clock,
-        notify=alert,
-        connect_timeout_s=settings.broker.connect_timeout_s,
-        request_timeout_s=settings.broker.request_timeout_s,
-        host_skew_s_max=HOST_SKEW_S_MAX if settings.mode == "paper" else None,
-    )
-    writer = WriterThread()
+    broker = _broker(settings, clock, alert)
+    writer, switch = WriterThread(), KillSwitch(settings.journal_folder)
+    journal.journal.set_aside()
     daemon = Daemon(
         opening_record(
             settings.mode,
@@ -91,11 +86,21 @@ async def run_live(
         writer.commit,
         told,
         unclean_starts_max=settings.restart.unclean_starts_max,
+        silence=SILENCE_MAX,
+        switch=switch,
+        free_bytes=lambda: _free_bytes(settings.journal_folder),
+        host_clock=WallClock(),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.stop, signal.Signals(number).name)
+    # Not by the loop: a loop that stands still would not hear it.
+    signal.signal(signal.SIGUSR1, lambda *_: switch.pull("a signal", "SIGUSR1"))
     on_ready(daemon)
+    where = settings.broker
+    guard = Guard(settings.journal_folder, where.host, where.port, where.client_id + 1, where.account)
+    guard.start()
     beside = [loop.create_task(keep_packed(settings.journal_folder, alert))]
+    beside.append(loop.create_task(guard.keep_alive(alert)))
     if gateway is not None:
         beside.append(loop.create_task(gateway.keep_alive(alert)))
     try:
@@ -104,9 +109,29 @@ async def run_live(
     finally:
         for task in beside:
             task.cancel()
+        guard.stop()
         writer.close()
         journal.journal.release()
     return daemon
+
+
+def _broker(settings: Settings, clock: Clock, alert: Callable[[Alert], None]) -> IbBroker:
+    return IbBroker(
+        host=settings.broker.host,
+        port=settings.broker.port,
+        client_id=settings.broker.client_id,
+        account=settings.broker.account,
+        clock=clock,
+        notify=alert,
+        connect_timeout_s=settings.broker.connect_timeout_s,
+        request_timeout_s=settings.broker.request_timeout_s,
+        host_skew_s_max=HOST_SKEW_S_MAX if settings.mode == "paper" else None,
+    )
+
+
+def _free_bytes(folder: Path) -> int:
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
 
 
 def _feeds(

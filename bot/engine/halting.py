@@ -82,6 +82,11 @@ def host_reported(state: EngineState, event: HostReported, _time: datetime) -> S
     )
 
 
+def stands(state: EngineState, condition: Condition) -> bool:
+    """Whether this is the matter with the machine, as far as the journal knows."""
+    return _CAUSES[condition] in dict(state.risk.causes)
+
+
 def cancel_contradicted(state: EngineState, reports: tuple[OrderReported, ...]) -> tuple[CancelOrder, ...]:
     """Cancellations of orders that work at the broker although they had ended here."""
     cancels = {}

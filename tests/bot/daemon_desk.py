@@ -55,6 +55,7 @@ class Desk:
     told: Told = field(default_factory=Told)
     feeds: SilentFeeds = field(default_factory=SilentFeeds)
     account: ScriptedAccount | None = None
+    fills: bool = True
     allowed: str = ACCOUNT
     rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # in place of shipped values
 
@@ -65,6 +66,7 @@ class Desk:
             assert isinstance(loop, VirtualLoop)
             clock = VirtualClock(loop, self.start)
             self.account = ScriptedAccount(clock, self.folder, ROWS, self.allowed)
+        self.account.fills = self.account.fills and self.fills
         return self.account
 
     def daemon(self, **options: Any) -> tuple[Daemon, Journal]:
@@ -83,7 +85,7 @@ class Desk:
             broker,
             broker.clock,
             self.feeds,
-            commit_inline,
+            options.pop("commit", commit_inline),
             self.told.observers(),
             **options,
         )
@@ -114,6 +116,10 @@ class Desk:
         """The account as the script left it."""
         assert self.account is not None
         return self.account
+
+    def seconds_of(self, record: Record) -> float:
+        """When a record was made, from the start."""
+        return (datetime.fromisoformat(record.time) - self.start).total_seconds()
 
     def records(self, *kinds: str) -> list[Record]:
         """Records of these kinds."""

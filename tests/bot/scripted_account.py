@@ -157,8 +157,12 @@ class ScriptedAccount:
     def cancel(self, command: CancelOrder) -> None:
         """A cancellation is confirmed after a second, unless the order has filled by then."""
         self._ask("cancel")
-        perm_id = self.reports[command.order_ref].perm_id
-        ended = OrderReported(command.order_ref, perm_id, OrderStatus.CANCELLED)
+        ref = command.order_ref
+        number = next((n for n, order in enumerate(self.placed, start=1) if order.order_ref == ref), 0)
+        if not number:
+            self._tell(OrderReported(ref, 0, OrderStatus.UNKNOWN, reason="not an order of this session"))
+            return
+        ended = OrderReported(ref, number, OrderStatus.CANCELLED)
         asyncio.get_running_loop().call_later(ACK_S, self._report, ended)
 
     def _ask(self, what: str) -> None:

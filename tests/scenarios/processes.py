@@ -84,10 +84,18 @@ class House:
 
     def start_daemon(self, **variables: str) -> subprocess.Popen[bytes]:
         """Start `alvh run` on the paper profile; only the port, the pace and the pages are not as shipped."""
+        return self._start(["--config", "config/paper.toml"], self._settings(variables))
+
+    def start_blocked_daemon(self, seconds: float, **variables: str) -> subprocess.Popen[bytes]:
+        """The same daemon, whose loop stands still for `seconds` once `journal/block` is there."""
+        words = [sys.executable, "-m", "tests.scenarios.blocked_daemon", str(self.folder / "journal")]
+        return self._launch([*words, str(seconds)], self._settings(variables))
+
+    def _settings(self, variables: Mapping[str, str]) -> dict[str, str]:
         pages = f"http://127.0.0.1:{self.pages_port}"
         addresses = stand_ins(pages)
         feeds = {f"ALVH__FEEDS__{key}_URL": addresses[name] for key, name in sorted(_FEEDS.items())}
-        given = {
+        return {
             "ALVH__BROKER__PORT": str(self.port),
             "ALVH__MARKET_DATA__EVALUATION_INTERVAL_S": "0.5",
             "ALVH__RESTART__UNCLEAN_STARTS_MAX": "50",
@@ -95,7 +103,6 @@ class House:
             **feeds,
             **variables,
         }
-        return self._start(["--config", "config/paper.toml"], given)
 
     def start_bare_daemon(self, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start `alvh run` on the paper profile with nothing set but `variables`."""
@@ -118,8 +125,10 @@ class House:
         return self._start([], given)
 
     def _start(self, words: list[str], variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        return self._launch(alvh("run", *words, "--journal", str(self.folder / "journal")), variables)
+
+    def _launch(self, command: list[str], variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
         self.starts += 1
-        command = alvh("run", *words, "--journal", str(self.folder / "journal"))
         if self.file_kb_max is not None:
             command = ["bash", "-c", f'ulimit -f {self.file_kb_max}; exec "$@"', "bash", *command]
         with self.log.open("wb") as log, self.errors.open("wb") as errors:

@@ -1,0 +1,36 @@
+"""Cancelling everything that works in the account, from outside of the daemon."""
+
+import asyncio
+from datetime import timedelta
+
+from bot.broker.inbox import TIME
+from bot.broker.quotes import LineBook
+from bot.broker.session import Hooks, Session
+from bot.clock import WallClock
+
+ANSWER_S = 5.0
+
+
+async def cancel_everything(host: str, port: int, client_id: int, account: str) -> None:
+    """Cancel every order of every client at the gateway, and wait until it has heard it.
+
+    The account is checked first, as on every connection. Raises NotPaperAccountError and
+    BrokerUnreachableError.
+    """
+    session = Session(
+        account=account,
+        client_id=client_id,
+        clock=WallClock(),
+        lines=LineBook(timedelta(seconds=60)),
+        contracts={},
+        hooks=Hooks(lambda _: None, lambda _: None, lambda *_: None, lambda *_: None),
+    )
+    await session.open(host, port, ANSWER_S)
+    try:
+        session.require_paper()
+        session.client.reqGlobalCancel()
+        # Messages are dealt with in their order: the answer proves that the one before was heard.
+        await session.ask(TIME, session.client.reqCurrentTime, ANSWER_S)
+    finally:
+        await session.close()
+        await asyncio.sleep(0)
