@@ -108,15 +108,7 @@ class Daemon:
         )
         self._connection = Connection(
             broker,
-            Daemonry(
-                now=self._now,
-                state=lambda: self.state,
-                take=self._take,
-                post=self.post,
-                drain=self._drain,
-                account=self._take_account,
-                ready=self._ready,
-            ),
+            self._daemonry(),
             self._errands,
             self._stop,
             observers,
@@ -134,6 +126,17 @@ class Daemon:
             free_bytes,
         )
         broker.sink = self.post
+
+    def _daemonry(self) -> Daemonry:
+        return Daemonry(
+            now=self._now,
+            state=lambda: self.state,
+            take=self._take,
+            post=self.post,
+            drain=self._drain,
+            account=self._take_account,
+            ready=self._ready,
+        )
 
     def _operated(self) -> Operated:
         return Operated(
