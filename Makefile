@@ -84,6 +84,18 @@ full: check  ## check, every crash point and more kills, small errors that the t
 figures: $(VENV)/.dev  ## what is promised about trouble, measured on real processes
 	@$(BIN)/python -m benchmarks.figures
 
+# What decides, what may be decided and what remembers it: the rooms whose every branch a test should take.
+CORE := market/*,strategies/*,risk/*,bot/engine/*,bot/codec.py,bot/segments.py,bot/journal.py,bot/packing.py,bot/archive.py,bot/verification.py,bot/checkpoint.py,bot/commit.py,bot/durability.py,bot/broker/reconciliation.py
+CORE_MIN := 99
+ALL_MIN := 95
+
+coverage: $(VENV)/.dev  ## branch coverage of the tests without scenarios; fails below the least that is promised
+	@$(BIN)/python -m pytest -n 2 -q --cov --cov-report= --ignore tests/scenarios --ignore tests/compat
+	@echo "== the core, at least $(CORE_MIN) %"
+	@$(BIN)/python -m coverage report --skip-covered --show-missing --precision 1 --include '$(CORE)' --fail-under $(CORE_MIN)
+	@echo "== everything, at least $(ALL_MIN) %"
+	@$(BIN)/python -m coverage report --skip-covered --precision 1 --fail-under $(ALL_MIN)
+
 bench: $(VENV)/.dev  ## the benchmarks, each printing its figures
 	@set -e; for file in $$(grep -l __main__ benchmarks/*.py); do \
 	  name=$$(basename "$$file" .py); echo "== $$name"; $(BIN)/python -m "benchmarks.$$name"; done

@@ -252,7 +252,7 @@ def test_a_folder_of_history_is_read_by_series(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_history_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FeedError, match=r"check history\.folder"):
+    with pytest.raises(FeedError, match="give the folder with the daily series"):
         history_observations(tmp_path, date(2020, 3, 1), date(2020, 3, 31))
 
 
