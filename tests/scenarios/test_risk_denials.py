@@ -158,7 +158,9 @@ def put_in(monkeypatch: pytest.MonkeyPatch, scenario: Scenario) -> None:
         return state, Evaluation(proposals=tuple(scenario.wants(snapshot, structures, rest[2])), lines=LEGS)
 
     monkeypatch.setattr(iron_condor, "evaluate", condors)
-    monkeypatch.setattr(vix_hedge, "evaluate", lambda snapshot, state, *rest: (state, Evaluation()))
+    monkeypatch.setattr(
+        vix_hedge, "evaluate", lambda snapshot, state, *rest: (state, {"near_term": Evaluation()})
+    )
     if scenario.same_reference:
         monkeypatch.setattr(decide, "order_reference", lambda *_: "alvh:iron_condor:the-same")
 
