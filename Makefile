@@ -75,6 +75,7 @@ soak: $(VENV)/.dev  ## ten simulated years of sessions under faults
 
 full: check  ## check, every crash point and more kills, small errors that the tests must notice, a longer run that must give the same bytes and replay, the benchmarks, the image
 	@ALVH_KILL_TURNS=5 ALVH_CRASH_STRIDE=1 ALVH_PLANTED=all $(BIN)/python -m pytest -n 2 -q tests/scenarios tests/bot/engine/test_signals_agree.py
+	@ALVH_ORDER_FLOWS=2000 $(BIN)/python -m pytest -q tests/bot/engine/test_order_flow.py
 	$(BIN)/python -m tests.mutation
 	.ci/same_bytes
 	@$(MAKE) --no-print-directory faults SEEDS=1000
