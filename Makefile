@@ -10,10 +10,10 @@ LOCKED := $(call LOCKED_IN,$(VENV))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check compat faults soak full figures bench lock clean
+.PHONY: help .venv demo test check compat faults soak full crash-points order-flows mutation same-bytes real-time image figures bench lock clean
 
 help:  ## list the tasks
-	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv: $(VENV)/.runtime  ## make the environment at the root
 
@@ -73,13 +73,30 @@ faults: $(VENV)/.dev  ## the whole daemon under seeded faults in virtual time (S
 soak: $(VENV)/.dev  ## ten simulated years of sessions under faults
 	$(BIN)/python -m tests.scenarios.faults --seeds 2520 --first 1000000
 
-full: check  ## check, every crash point and more kills, small errors that the tests must notice, a longer run that must give the same bytes and replay, the benchmarks, the image
-	@ALVH_KILL_TURNS=5 ALVH_CRASH_STRIDE=1 ALVH_PLANTED=all $(BIN)/python -m pytest -n 2 -q tests/scenarios tests/bot/engine/test_signals_agree.py
-	@ALVH_ORDER_FLOWS=2000 $(BIN)/python -m pytest -q tests/bot/engine/test_order_flow.py
-	$(BIN)/python -m tests.mutation
-	.ci/same_bytes
+# What lasts longer runs two at a time; the benchmarks come last, on a machine that does nothing else.
+FULL := crash-points order-flows mutation same-bytes real-time image
+full: check  ## everything: check, 1,000 fault seeds, every crash point, mutation, same bytes, real time, the image, benchmarks
 	@$(MAKE) --no-print-directory faults SEEDS=1000
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(FULL)
 	@$(MAKE) --no-print-directory bench
+
+crash-points: $(VENV)/.dev  ## every crash point, more kills, every planted bug, all of the real days
+	@ALVH_KILL_TURNS=5 ALVH_CRASH_STRIDE=1 ALVH_PLANTED=all $(BIN)/python -m pytest -n 2 -q tests/scenarios tests/bot/engine/test_signals_agree.py
+
+order-flows: $(VENV)/.dev  ## 2,000 generated order flows through the engine
+	@ALVH_ORDER_FLOWS=2000 $(BIN)/python -m pytest -q tests/bot/engine/test_order_flow.py
+
+mutation: $(VENV)/.dev  ## small errors in risk and the order path, which the tests have to notice
+	$(BIN)/python -m tests.mutation
+
+same-bytes: $(VENV)/.dev  ## the same journal under another order of hashes and on a lesser processor
+	.ci/same_bytes
+
+REAL_TIME_S ?= 600
+real-time: $(VENV)/.dev  ## ten minutes of real time over loopback TCP (REAL_TIME_S=600)
+	@ALVH_REAL_TIME_S=$(REAL_TIME_S) $(BIN)/python -m pytest -q tests/scenarios/test_real_time.py
+
+image: $(VENV)/.runtime  ## the container image, built and tried where buildah is installed
 	.ci/image
 
 figures: $(VENV)/.dev  ## what is promised about trouble, measured on real processes
