@@ -74,6 +74,12 @@ class OrderDesk:
             except NotPaperAccountError as error:
                 session.evidence.doubt(order.order_ref, f"never written: {error}")
                 return
+            if not session.is_linked:
+                # A message that reaches the gateway while it has no broker can come to life twice.
+                session.evidence.doubt(
+                    order.order_ref, "never written: the gateway lost the broker meanwhile"
+                )
+                return
             session.client.placeOrder(order.order_id, terms.contract, raw)
 
         session.outbox.order(order.order_ref, send)

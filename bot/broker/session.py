@@ -23,6 +23,7 @@ from bot.errors import BrokerUnreachableError, NotPaperAccountError
 from bot.events import Alert, Event
 from market.contract import Contract, SecurityType
 
+FRAME_BYTES_MAX = 2**20
 _PAPER_ACCOUNT = re.compile(r"DU[0-9]+")
 _MESSAGE_ID = re.compile(r"fields: \['(\d+)'")
 _TICK = re.compile(r"fields: \['[12]', '[^']*', '(\d+)'")
@@ -108,6 +109,7 @@ class Session:
         self.client: Any = Client(self.inbox.callbacks())
         self.client.decoder.logger = _Undecoded(self._unreadable)
         self.client.apiError += self._closed_early
+        self.client.conn.hasData += self._measure_frame
         self.outbox = Outbox(Pacer(loop.time), lambda: lines.streamed, self._subscribe, self._unsubscribe)
 
     @property
@@ -154,6 +156,7 @@ class Session:
     def drop(self) -> None:
         """Close the connection without telling anybody."""
         self.client.apiError -= self._closed_early
+        self.client.conn.hasData -= self._measure_frame
         if self.is_writable:
             self.client.disconnect()
 
@@ -236,6 +239,15 @@ class Session:
     def _link_changed(self, is_up: bool, data_lost: bool, text: str) -> None:
         self.is_linked = is_up
         self._hooks.linked(self, is_up, data_lost, text)
+
+    def _measure_frame(self, _: bytes) -> None:
+        """A length that cannot be meant is noticed at once: the library would wait for its bytes for ever."""
+        waiting = self.client._data
+        length = int.from_bytes(waiting[:4]) if len(waiting) >= 4 else 0
+        if length > FRAME_BYTES_MAX:
+            reason = f"a message of {length} bytes is announced, at most {FRAME_BYTES_MAX} can be meant"
+            self._hooks.notify(Alert("error", "unreadable_message", reason))
+            asyncio.get_running_loop().call_soon(self._hooks.lost, self, reason)
 
     def _unreadable(self, message: str) -> None:
         found = _MESSAGE_ID.search(message) or _NAMED_MESSAGE.search(message)

@@ -29,6 +29,7 @@ from config.rules import Rules
 from config.settings import Settings
 
 HOST_SKEW_S_MAX = 2.0
+FEED_SILENCE_S = 20.0  # a class of quotes without a tick for so long is dead: found within half a minute
 
 
 def run_daemon(loaded: LoadedSettings, rules_path: Path) -> None:
@@ -125,6 +126,7 @@ def _broker(settings: Settings, clock: Clock, alert: Callable[[Alert], None]) ->
         notify=alert,
         connect_timeout_s=settings.broker.connect_timeout_s,
         request_timeout_s=settings.broker.request_timeout_s,
+        feed_silence_s=FEED_SILENCE_S,
         host_skew_s_max=HOST_SKEW_S_MAX if settings.mode == "paper" else None,
     )
 

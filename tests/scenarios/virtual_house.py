@@ -58,6 +58,7 @@ class Killer:
     point: Point = Point.BEFORE_WRITE
     count: int = 0
     die: Callable[[], None] = lambda: None
+    after_s: float | None = None  # or dies so many seconds into this life
 
     async def commit(self, journal: Journal) -> None:
         """Make it durable, or do not."""
@@ -153,6 +154,8 @@ class VirtualHouse:
             life.cancel()
 
         killer.die = die
+        if killer.after_s is not None:
+            asyncio.get_running_loop().call_later(killer.after_s, die)
         await asyncio.wait({life})
         if not life.cancelled() and life.exception() is None:
             opened.journal.close(clock.now())

@@ -254,9 +254,21 @@ def test_an_unreadable_decoration_or_an_unknown_message_is_only_told(fields: tup
     at_the_desk(script)
 
 
-def test_a_cut_length_prefix_is_found_by_the_heartbeat() -> None:
+def test_a_length_that_cannot_be_meant_ends_the_session_at_once() -> None:
     async def script(desk: Desk) -> None:
         desk.gateway.write(b"\x7f\xff\xff\xff")
+        await desk.settle()
+        (lost,) = desk.take()
+        assert isinstance(lost, Disconnected)
+        assert "2147483647 bytes" in lost.reason
+        assert not desk.broker.is_connected
+
+    at_the_desk(script)
+
+
+def test_a_length_a_little_too_long_is_found_by_the_heartbeat() -> None:
+    async def script(desk: Desk) -> None:
+        desk.gateway.write(b"\x00\x0f\x00\x00")
         await desk.settle()
         with pytest.raises(BrokerUnreachableError):
             await desk.broker.heartbeat()
