@@ -74,6 +74,11 @@ def side_of(combo: Combo, right: Right) -> tuple[Leg, ...]:
     return tuple(leg for leg in combo.legs if leg.contract.right is right)
 
 
+def has_shorts(structure: Structure) -> bool:
+    """Whether anything is sold in it: bought options alone need no watching, they settle."""
+    return any(leg.signed_ratio < 0 for leg in structure.combo.legs)
+
+
 def width_of(structure: Structure) -> float:
     """Points between short strike and wing, the wider side."""
     strikes = [[leg.contract.strike for leg in side_of(structure.combo, right)] for right in Right]
@@ -130,7 +135,7 @@ def find_exit(
         gates = (
             Gate(f"{name}.no_working_order", name not in working, f"exit due: {due.value}"),
             _mark_gate(name, marked, credit),
-            Gate(f"{name}.dealable", bool(sides), "" if sides else "nobody bids for a wing; it may settle"),
+            Gate(f"{name}.dealable", bool(sides), "" if sides else "only bought options are left"),
         )
         proposal = None
         if name not in working and value is not None and sides:
@@ -213,26 +218,17 @@ def _stop(
 
 
 def _dealable(snapshot: MarketSnapshot, structure: Structure) -> tuple[Leg, ...]:
-    """The legs of the sides that can be closed now: their wings are bid for, or their shorts still matter.
+    """The legs an exit trades: all of them but wings nobody bids for, as long as a short is closed with them.
 
-    In a crash the far side is worth nothing and its wing has no bid. It would keep the tested side from being
-    closed, so it is left out; a side whose short costs a tick at most and whose wing nobody wants may settle.
+    In a crash the far wing is worth nothing and has no bid. It would keep the rest from being closed; left
+    out, it is a bought option that can lose no more, and settles.
     """
-    legs: tuple[Leg, ...] = ()
-    for side in (side_of(structure.combo, right) for right in Right):
-        quotes = [(leg, snapshot.quotes.get(leg.contract.con_id)) for leg in side]
-        has_bids = all(
-            quote is None or quote.bid is not None for leg, quote in quotes if leg.signed_ratio > 0
-        )
-        tick = COMBO_TICK[side[0].contract.trading_class] if side else 0.0
-        is_worthless = all(
-            quote is not None and quote.ask is not None and quote.ask <= tick
-            for leg, quote in quotes
-            if leg.signed_ratio < 0
-        )
-        if has_bids or not is_worthless:
-            legs = (*legs, *side)
-    return tuple(leg for leg in structure.combo.legs if leg in legs)
+    legs = []
+    for leg in structure.combo.legs:
+        quote = snapshot.quotes.get(leg.contract.con_id)
+        if leg.signed_ratio < 0 or quote is None or quote.bid is not None:
+            legs.append(leg)
+    return tuple(legs) if any(leg.signed_ratio < 0 for leg in legs) else ()
 
 
 def _close(
@@ -243,12 +239,11 @@ def _close(
     sides: tuple[Leg, ...],
     rules: CondorRules,
 ) -> Proposal | None:
-    """Buy the sides back: a stop goes straight to the natural price, the others start nearer the mid.
+    """Buy the legs back: a stop goes straight to the natural price, the others start nearer the mid.
 
-    A wing nobody bids for is sold at nothing: that is the one place where a missing bid is a price of zero.
+    What is left of it then is no condor any more, but bought options.
     """
-    held = Combo(sides)
-    combo = held.reversed()
+    combo = Combo(sides).reversed()
     natural = combo_quote(combo, snapshot.quotes)
     if natural is None or marked.value is None:
         return None
@@ -261,7 +256,7 @@ def _close(
     contract: Contract = combo.legs[0].contract
     tick = COMBO_TICK[contract.trading_class]
     start, worst = limits(quote, contract.trading_class, Intent.CLOSE, patient, final)
-    worst = min(max(worst, tick), round_price(-held.payoff_range()[0]))
+    worst = min(max(worst, tick), round_price(-structure.combo.payoff_range()[0]))
     start = min(max(start, tick), worst)
     notes = (("credit", -structure.entry_price), ("value", value), ("natural", quote.ask))
     is_part = len(sides) < len(structure.combo.legs)

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from market.contract import Right
 from strategies.base import Evaluation, MarketSnapshot, Structure
 from strategies.condor_entry import Entry, enter
-from strategies.condor_exit import STRATEGY, Exit, Hours, find_exit, hours_of
+from strategies.condor_exit import STRATEGY, Exit, Hours, find_exit, has_shorts, hours_of
 from strategies.condor_mark import Mark, mark, partners
 from strategies.condor_roll import RollWindow, roll, untested_side
 from strategies.expiry_parity import ParityWatch, watch
@@ -55,7 +55,7 @@ def evaluate(
     """
     mine = [structure for structure in structures if structure.strategy == STRATEGY]
     state = _today(state, snapshot.session, mine)
-    held = [structure for structure in mine if structure.quantity]
+    held = [structure for structure in mine if structure.quantity and has_shorts(structure)]
     hours = hours_of(snapshot) if held else Hours()
     slot = Entry(
         structure_id=f"condor-{state.week}-{len(state.entries) + 1}",

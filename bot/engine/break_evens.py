@@ -22,6 +22,7 @@ from market.sessions import regular_hours
 from risk.breakeven import BreakEven, Market, break_evens
 from strategies import iron_condor
 from strategies.base import MarketSnapshot, Reading, Structure
+from strategies.condor_exit import has_shorts
 from strategies.condor_mark import Mark, mark
 from strategies.expiry_parity import ExpiryParity, spot_of
 
@@ -32,7 +33,7 @@ def recalibrate(state: EngineState, snapshot: MarketSnapshot) -> Step:
     """Tell the break-evens of each condor that has not been measured this session, where they are known."""
     step = Step(state)
     for structure in state.structures.values():
-        if structure.strategy != iron_condor.STRATEGY or not structure.quantity:
+        if structure.strategy != iron_condor.STRATEGY or not structure.quantity or not has_shorts(structure):
             continue
         if state.recalibrated.get(structure.structure_id) != snapshot.session:
             step = step.then(_recalibrate(step.state, structure, snapshot))
