@@ -25,7 +25,7 @@ def house_of_little_loss(folder: Path) -> VirtualHouse:
     rules = house.rules.model_dump(mode="json")
     rules["risk"]["daily_loss_max_fraction"] = DAILY_LOSS
     house.rules = Rules.model_validate_json(orjson.dumps(rules))
-    house.start, house.interval_s = at(1, 8, 50), 180.0
+    house.start, house.interval_s = at(1, 8, 50), 60.0
     return house
 
 
