@@ -67,7 +67,7 @@ compat: $(VENV)/.runtime $(VENV)-insync/.ready $(VENV)-ibapi/.ready  ## the daem
 
 SEEDS ?= 300
 faults: $(VENV)/.dev  ## the whole daemon under seeded faults in virtual time (SEEDS=300)
-	$(BIN)/python -m tests.scenarios.faults --seeds $(SEEDS)
+	$(BIN)/python -m tests.scenarios.faults --seeds $(SEEDS) $(if $(RECORD),--record)
 
 # 252 sessions a year.
 soak: $(VENV)/.dev  ## ten simulated years of sessions under faults

@@ -100,6 +100,7 @@ class Inbox:
             contractDetailsEnd=requests.end,
             priceSizeTick=lines.price_tick,
             tickSize=lines.size_tick,
+            tickGeneric=lines.generic_tick,
             marketDataType=lines.data_type,
             tickOptionComputation=ignore,
             position=self._position,

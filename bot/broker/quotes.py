@@ -23,6 +23,7 @@ _FEEDS = {
 _BID, _ASK, _LAST = 1, 2, 4
 _BID_SIZE, _ASK_SIZE = 0, 3
 _LIVE = 1
+_HALTED = 49
 _PRICE_MAX = 1e7
 
 QuoteRow = tuple[int, float | None, float | None, float | None]
@@ -38,6 +39,7 @@ class Line:
         "bid_size",
         "con_id",
         "feed",
+        "is_halted",
         "is_live",
         "last",
         "needs_size",
@@ -49,12 +51,13 @@ class Line:
         self.feed = _FEEDS.get(contract.security_type, Feed.OPTION)
         self.needs_size = contract.symbol != BREADTH_SYMBOL
         self.is_live = True
+        self.is_halted = False
         self.bid = self.ask = self.last = self.bid_size = self.ask_size = 0.0
         self.taken: QuoteRow = (self.con_id, None, None, None)
 
     def quote(self) -> QuoteRow:
         """(con_id, bid, ask, last), each side None where it is no quote."""
-        if not self.is_live:
+        if not self.is_live or self.is_halted:
             return (self.con_id, None, None, None)
         sized = self.needs_size
         bid = None if sized and not self.bid_size > 0.0 else _price(self.bid)
@@ -159,6 +162,15 @@ class LineBook:
             if line is None:
                 continue
             line.bid = line.ask = line.last = 0.0
+            self._ticked[line.con_id] = line
+
+    def generic_tick(self, request_id: int, kind: int, value: float) -> None:
+        """Trading in the contract is halted (1 by an authority, 2 by volatility), or goes on (0): what is
+        quoted meanwhile is no market.
+        """
+        line = self._lines.get(request_id)
+        if line is not None and kind == _HALTED and line.is_halted is not (value > 0.0):
+            line.is_halted = value > 0.0
             self._ticked[line.con_id] = line
 
     def data_type(self, request_id: int, kind: int) -> None:

@@ -136,6 +136,24 @@ def test_a_side_without_size_is_no_quote_until_it_has_one_again(by: str) -> None
     at_the_desk(script)
 
 
+def test_a_halted_contract_has_no_quote_until_it_trades_again() -> None:
+    async def script(desk: Desk) -> None:
+        ids = await streaming(desk, CALL)
+        request = ids[CALL.con_id]
+        tick(desk, request, BID, 5.0, 10)
+        tick(desk, request, ASK, 5.2, 10)
+        await desk.settle()
+        desk.broker.take_quotes()
+        for halted, sides in ((2, (None, None)), (0, (5.0, 5.2))):
+            desk.gateway.say(45, 6, request, 49, halted)
+            await desk.settle()
+            taken = desk.broker.take_quotes()
+            assert taken is not None
+            assert taken.quotes == ((CALL.con_id, *sides, None),)
+
+    at_the_desk(script)
+
+
 def test_advancing_and_declining_issues_have_no_size_and_are_taken() -> None:
     async def script(desk: Desk) -> None:
         ids = await streaming(desk, BREADTH, CALL)

@@ -5,9 +5,11 @@ and line, for a comparison between processes. A session that fails is made small
 """
 
 import argparse
+import json
 import sys
 from collections import Counter
 
+from tests.scenarios.faults.page import FIRED
 from tests.scenarios.faults.plans import KINDS, plan_of
 from tests.scenarios.faults.runs import Outcome, be_quiet, kept_plans, live, live_many, processors, shrink
 
@@ -24,13 +26,14 @@ def main() -> int:
     )
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="where the many begin")
     parser.add_argument("--processes", type=int, default=processors())
+    parser.add_argument("--record", action="store_true", help="keep how often each fault fired")
     parser.add_argument("--digests", action="store_true", help="print the digests of each session")
     given = parser.parse_args()
     if given.seed is not None:
         return one(given.seed, given.only)
     if not given.seeds:
         parser.error("name a seed, or --seeds N")
-    return many(range(given.first, given.first + given.seeds), given.processes, given.digests)
+    return many(range(given.first, given.first + given.seeds), given.processes, given.digests, given.record)
 
 
 def one(seed: int, only: str) -> int:
@@ -60,7 +63,7 @@ def one(seed: int, only: str) -> int:
     return int(bool(outcome.violations))
 
 
-def many(seeds: range, processes: int, digests: bool) -> int:
+def many(seeds: range, processes: int, digests: bool, record: bool = False) -> int:
     """Tell many sessions."""
     fired: Counter[str] = Counter()
     failed: list[Outcome] = []
@@ -80,6 +83,9 @@ def many(seeds: range, processes: int, digests: bool) -> int:
             tell(f"{outcome.plan.seed} {outcome.head} {outcome.wire}")
     if digests:
         return 0
+    if record:
+        counts = {"sessions": count, "fired": dict(sorted(fired.items()))}
+        FIRED.write_text(json.dumps(counts, indent=1) + "\n", encoding="utf-8")
     for kind in KINDS:
         tell(f"  {kind:<24}{fired[kind]:>7}")
     never = [kind for kind in KINDS if not fired[kind]]

@@ -24,8 +24,8 @@ Message = OrderRequest | ask.CancelOrder | ask.RequestMarketData
 class Quote:
     """One line's top of book as it was delivered, and when."""
 
-    bid: float = 0.0
-    ask: float = inf
+    bid: float | None = None  # None: not told lately
+    ask: float | None = None
     at: datetime | None = None
 
 
@@ -62,7 +62,9 @@ class Line:
             self._pieces.popleft()
 
     def read(self) -> None:
-        """Take in the quotes that were delivered."""
+        """Take in the quotes that were delivered; what came longer ago than is kept is not known any more."""
+        oldest = self.now() - KEPT
+        self.quotes = {key: one for key, one in self.quotes.items() if one.at is not None and one.at > oldest}
         while self._pieces:
             at, data = self._pieces.popleft()
             place = 0

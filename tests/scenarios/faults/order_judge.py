@@ -187,7 +187,7 @@ class OrderJudge:
         bounds = [0.0, 0.0]
         for contract, count in legs.items():
             quote = self.line.quotes.get(contract.con_id)
-            if quote is None:
+            if quote is None or quote.bid is None or quote.ask is None:
                 return
             bounds[0] += count * (quote.bid if count > 0 else quote.ask)
             bounds[1] += count * (quote.ask if count > 0 else quote.bid)
@@ -202,7 +202,9 @@ class OrderJudge:
         kinds = {contract.con_id for contract in self.legs(order)}
         for con_id in kinds:
             quote = self.line.quotes.get(con_id)
-            if quote is not None and not 0.0 < quote.bid <= quote.ask < inf:
+            if quote is None or quote.bid is None or quote.ask is None:
+                continue
+            if not 0.0 < quote.bid <= quote.ask < inf:
                 self._accuse("I-17", f"{order.order_ref} rests on {quote.bid:g} / {quote.ask:g}")
         newest = max((one.at for one in self.line.quotes.values() if one.at is not None), default=None)
         if newest is None or now - newest > QUOTE_AGE_MAX:

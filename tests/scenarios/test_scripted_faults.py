@@ -1,0 +1,190 @@
+"""Single faults of the catalogue, each at the worst moment, with the whole daemon in virtual time.
+
+The judge of the fault sessions holds every invariant against each of them; a test adds what else has to be.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.journal import Record, read_records
+from market.order import OrderStatus
+from risk.state import TradingState
+from simulator.faults import Fault, FaultKind
+from tests.scenarios.faults.house import FaultHouse
+from tests.scenarios.faults.plans import Mishap, Trouble
+from tests.scenarios.faults.planted import at_order, session, trouble
+from tests.scenarios.faults.runs import be_quiet
+from tests.scenarios.faults.scenes import scene
+
+ORDER_STATUS, OPEN_ORDER, EXECUTION = "orderStatus", "openOrder", "execDetails"
+
+
+def live(
+    folder: Path, *mishaps: Mishap, minutes: int = 40, story: str = "half day", final: float = 1.0
+) -> FaultHouse:
+    """A session from shortly before the open on; the first order leaves at 09:35. Every invariant holds."""
+    be_quiet()
+    begin = scene(story)
+    plan = session(*mishaps, scene=story, final=final)
+    house = FaultHouse(plan, replace(begin, end=begin.start + timedelta(minutes=minutes)), folder)
+    house.run()
+    assert not house.judge.violations, house.judge.violations[0]
+    return house
+
+
+def records(house: FaultHouse, *kinds: str) -> Iterator[Record]:
+    """What the session wrote."""
+    yield from (one for one in read_records(house.journal, after=house.scene.seq) if one.kind in kinds)
+
+
+def placed(house: FaultHouse) -> list[str]:
+    """References of the orders that were decided."""
+    return [record.body["order_ref"] for record in records(house, "PlaceOrder")]
+
+
+def at_venue(house: FaultHouse) -> dict[str, int]:
+    """Units filled of each order the venue knows."""
+    blotter = house._exchange._blotter
+    return {one.request.order_ref: round(one.filled) for one in (*blotter.ended, *blotter.working.values())}
+
+
+def dropped(message: str, times: int = 1, skip: int = 0) -> Mishap:
+    """These messages never reach the daemon."""
+    return Mishap("drop", 0.0, 0, Fault(FaultKind.DROP, message=message, times=times, skip=skip))
+
+
+def ignored(message: str, times: int = 1) -> Mishap:
+    """These requests are not heard by the gateway."""
+    return Mishap("ignore", 0.0, 0, Fault(FaultKind.IGNORE, message=message, times=times))
+
+
+# ---------------------------------------------------------------------- connection
+
+
+def test_a_half_open_line_is_left_and_trading_goes_on(tmp_path: Path) -> None:
+    house = live(tmp_path, trouble(Trouble.BLACKHOLE, 2.0, 1, for_s=240.0))
+    assert [record.body["reason"] for record in records(house, "Disconnected")]
+    assert house.judge._state.risk.trading is TradingState.ACTIVE
+    assert house._loop.lines > 1
+
+
+@pytest.mark.parametrize("data_kept", [True, False])
+@pytest.mark.parametrize("tell_missed", [True, False])
+def test_fills_of_a_lost_line_are_in_the_book_whether_data_and_reports_come_back_or_not(
+    tmp_path: Path, data_kept: bool, tell_missed: bool
+) -> None:
+    # One unit trades, the line is lost, and the rest trades meanwhile.
+    cut = at_order(2, Fault(FaultKind.PARTIAL, units=1))
+    lost = Fault(FaultKind.CONNECTIVITY, for_s=200.0, data_kept=data_kept, tell_missed=tell_missed)
+    house = live(tmp_path, cut, at_order(3, lost, 1.0), minutes=30)
+    down = next(records(house, "Disconnected")).time
+    up = list(records(house, "Connected"))[-1].time
+    fills = [one.time for one in house._exchange._blotter.executions]
+    assert any(down < f"{at:%Y-%m-%dT%H:%M:%S}" < up for at in fills), (
+        "nothing traded while the line was lost"
+    )
+
+
+def test_an_order_written_into_a_restart_is_proved_lost_or_found(tmp_path: Path) -> None:
+    restart = Mishap("restart", 0.0, 1, Fault(FaultKind.RESTART, for_s=20.0, roll_back=8))
+    house = live(tmp_path, ignored("placeOrder"), restart)
+    first, *later = placed(house)
+    assert house.judge._state.orders[first].order.status is OrderStatus.LOST
+    assert later
+    assert set(at_venue(house)) == set(later)
+
+
+def test_a_line_that_flaps_for_an_hour_costs_no_order_and_asks_for_each_line_once_a_connection(
+    tmp_path: Path,
+) -> None:
+    flaps = [
+        Mishap("disconnect", 480.0 + 20.0 * turn, 0, Fault(FaultKind.DISCONNECT, for_s=2.0))
+        for turn in range(180)
+    ]
+    house = live(tmp_path, *flaps, minutes=90)
+    assert house.fired["disconnect"] == len(flaps)
+    epochs = [record.body["epoch"] for record in records(house, "Connected")]
+    assert epochs == sorted(set(epochs))
+    assert house._loop.lines <= 3 * len(flaps) + 1
+    streamed = house.judge.line.lines
+    assert len(set(streamed)) == len(streamed)
+    assert house.judge._state.risk.trading is TradingState.ACTIVE
+
+
+def test_the_night_that_leaves_out_an_hour_runs_each_job_once(tmp_path: Path) -> None:
+    house = live(tmp_path, story="spring forward", minutes=60 * 31 + 15)
+    jobs = [(record.body["job"], record.body["session"]) for record in records(house, "JobDue")]
+    assert len(jobs) == len(set(jobs))
+    assert ("session_open", "2026-03-09") in jobs
+
+
+# ---------------------------------------------------------------------- market data
+
+
+def test_a_halted_index_opens_nothing_and_trading_returns_with_it(tmp_path: Path) -> None:
+    halt = Mishap("halt", 60.0, 0, Fault(FaultKind.HALT, symbol="SPX", for_s=1500.0))
+    house = live(tmp_path, halt, minutes=60)
+    over = house.scene.start + timedelta(seconds=1560)
+    times = [record.time for record in records(house, "PlaceOrder")]
+    assert times
+    assert all(time > f"{over:%Y-%m-%dT%H:%M:%S}" for time in times)
+
+
+# ---------------------------------------------------------------------- the life of an order
+
+
+def test_an_acknowledgement_that_is_lost_sends_nothing_again(tmp_path: Path) -> None:
+    house = live(tmp_path, dropped(OPEN_ORDER, 3), dropped(ORDER_STATUS, 3), final=0.85)
+    assert house.fired["drop"] >= 2
+    assert set(at_venue(house)) == set(placed(house))
+
+
+def test_an_order_the_gateway_never_heard_is_proved_lost_and_tried_anew(tmp_path: Path) -> None:
+    house = live(tmp_path, ignored("placeOrder"))
+    first, *later = placed(house)
+    assert house.judge._state.orders[first].order.status is OrderStatus.LOST
+    assert later
+    assert first not in at_venue(house)
+
+
+def test_fills_without_any_word_about_their_order_are_in_the_book(tmp_path: Path) -> None:
+    house = live(tmp_path, dropped(OPEN_ORDER, 3), dropped(ORDER_STATUS, 3))
+    filled = [ref for ref, units in at_venue(house).items() if units]
+    assert filled
+    assert all(house.judge._state.orders[ref].order.filled == at_venue(house)[ref] for ref in filled)
+
+
+def test_a_corrected_price_stands_in_the_book_once(tmp_path: Path) -> None:
+    house = live(tmp_path, at_order(1, Fault(FaultKind.CORRECT, points=0.05), 400.0))
+    assert house.fired["correct"] == 1
+    versions = [one.exec_id.rpartition(".")[2] for one in house._exchange._blotter.executions]
+    assert versions.count("02") == 1
+
+
+def test_a_cancellation_nobody_hears_is_asked_about_and_nothing_is_sent_beside_it(tmp_path: Path) -> None:
+    # A halt cancels what works; the gateway does not hear of it.
+    house = live(tmp_path, ignored("cancelOrder"), trouble(Trouble.HALT, 1.0, 1, for_s=300.0), final=0.85)
+    assert house.fired["ignore"] == 1
+    assert [record.body["reason"] for record in records(house, "Reconcile")]
+
+
+# ---------------------------------------------------------------------- legs
+
+
+def test_a_leg_that_is_never_told_is_fetched(tmp_path: Path) -> None:
+    house = live(tmp_path, dropped(EXECUTION, 1, skip=2))
+    assert house.fired["drop"] == 1
+    assert list(records(house, "Reconcile"))
+
+
+def test_a_fill_in_parts_is_closed_in_whole_units(tmp_path: Path) -> None:
+    cuts = [at_order(number, Fault(FaultKind.PARTIAL, units=number)) for number in (1, 2, 3)]
+    house = live(tmp_path, *cuts, minutes=90)
+    assert house.fired["partial"] >= 2
+    for structure in house.judge._state.structures.values():
+        counts = {abs(count) for count in structure.legs.values()}
+        assert len(counts) <= 1
