@@ -76,6 +76,7 @@ class FaultHouse:
     plan: Plan
     scene: Scene
     folder: Path
+    kill: Killer | None = None  # how the first life ends, beside the plan
     judge: Judge = field(default_factory=Judge)
     fired: Counter[str] = field(default_factory=Counter)
     wire: str = ""
@@ -149,7 +150,7 @@ class FaultHouse:
             notify=self._notify,
         )
         record = opening_record("test", ACCOUNT, self._rules, opened.state, INTERVAL_S, None)
-        self._killer = Killer()
+        self._killer = self.kill if self.kill is not None and self.lives == 1 else Killer()
         daemon = WatchedDaemon(
             record, opened, broker, self._clock, feeds, self._commit, observers,
             commit_interval=COMMITS, idle_silence=COMMITS, unclean_starts_max=1000,

@@ -66,10 +66,10 @@ def written() -> str:
         "# Faults and what shows that they are survived",
         "",
         "Written by `python -m tests.scenarios.faults.page` from `tests/scenarios/faults/catalogue.toml`;",
-        "a test compares the two and looks for every test that is named. *Seeded* says how often the",
-        f"{struck['sessions']} sessions of `make faults` struck with a kind of fault. 28 invariants are",
-        "judged after every event of those sessions, and `tests/scenarios/test_planted_bugs.py` plants a bug",
-        "for each of them that has to be found.",
+        "a test compares the two and looks for every test that is named. *Seeded* names the kinds of faults",
+        f"with which `make faults` strikes at random{_recorded(struck)}. 28 invariants are judged after",
+        "every event of those sessions, and `tests/scenarios/test_planted_bugs.py` plants a bug for each of",
+        "them that has to be found.",
         "",
         f"{shown} of {len(found)} faults have a test that passes in every check; the others say why not.",
     ]
@@ -82,9 +82,13 @@ def written() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _recorded(struck: dict[str, Any]) -> str:
+    return f", and how often in {struck['sessions']} sessions" if struck["sessions"] else ""
+
+
 def _line(row: Row, struck: dict[str, int]) -> str:
     times = sum(struck.get(kind, 0) for kind in row.seeds)
-    seeded = f"{times} ({', '.join(row.seeds)})" if row.seeds else "–"
+    seeded = f"{times} ({', '.join(row.seeds)})" if times else ", ".join(row.seeds) or "–"
     if row.missing:
         return f"| {row.number} | {row.fault} | – | {seeded} | *not shown:* {row.missing} |"
     shown = "<br>".join(f"`{file.removesuffix('.py')}` {_words(name)}" for file, name in row.tests)
