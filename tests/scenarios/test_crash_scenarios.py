@@ -59,4 +59,4 @@ def test_a_crash_at_any_boundary_of_a_scenario_violates_nothing(tmp_path: Path, 
             assert not house.judge.violations, f"{point.value} {at}: {house.judge.violations[0]}"
             assert house.lives == 2, f"no crash at commit {at}, {point.value}"
             struck += 1
-    print(f"{name}: {whole.count} commits, {struck} crashes")  # noqa: T201
+    print(f"{name}: {whole.count} commits, {struck} crashes")  # noqa: T201 -- a figure

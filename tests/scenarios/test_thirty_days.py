@@ -64,5 +64,5 @@ def test_thirty_days_with_resets_weekends_and_a_change_of_clocks_keep_memory_and
     assert len({files for _, files in samples}) == 1
     if len(samples) > WARM_DAYS:
         warm, last = samples[WARM_DAYS][0], samples[-1][0]
-        print(f"{DAYS} days: {warm / 1e6:.1f} MB after a week, {last / 1e6:.1f} MB at the end")  # noqa: T201
+        print(f"{DAYS} days: {warm / 1e6:.1f} MB after a week, {last / 1e6:.1f} MB at the end")  # noqa: T201 -- a figure
         assert last <= warm * (1.0 + GROWTH_MAX)
