@@ -236,6 +236,7 @@ class CondorAdjust(Section):
 
     roll_untested: bool
     roll_credit_min_fraction: Fraction
+    roll_retry_s: Annotated[float, Field(ge=0, le=86_400)]
     break_even_alert_sd: Annotated[float, Field(ge=0, le=10)]
 
 

@@ -8,10 +8,12 @@ release window, and no call side under stress.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from market.contract import Action, Combo, Contract, Leg, Right, joined
 from market.quote import ComboQuote, combo_quote
 from market.rounding import round_price, round_ratio
+from market.sessions import MARKET_TZ
 from market.tick import COMBO_TICK, round_down
 from strategies.base import Evaluation, Gate, Intent, MarketSnapshot, Proposal, Reading, Structure
 from strategies.condor_exit import STRATEGY, Due, side_of
@@ -27,10 +29,11 @@ _ROLLED = frozenset({Due.ROLL_PUTS.value, Due.ROLL_CALLS.value})
 
 @dataclass(frozen=True, slots=True)
 class RollWindow:
-    """Where the new short strike of one structure is looked for; 0 for nowhere."""
+    """Where the new short strike of one structure is looked for, 0 for nowhere; when it was last tried."""
 
     structure_id: str
     centre: float = 0.0
+    tried_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,12 @@ def roll(
     name = structure.structure_id
     word = "put" if untested is Right.PUT else "call"
     gates = [Gate(f"{name}.roll_not_barred", not barred, ", ".join(barred) or f"{word} side untested")]
+    if window.tried_at is not None and pauses(window, snapshot.time, rules):
+        tried = f"tried at {window.tried_at.astimezone(MARKET_TZ):%H:%M}"
+        gates.append(
+            Gate(f"{name}.roll_pause", False, f"{tried}, again after {rules.adjust.roll_retry_s:g} s")
+        )
+        return window, Evaluation(gates=tuple(gates))
     contract = structure.combo.legs[0].contract
     rungs = None
     if contract.expiry is not None:
@@ -85,6 +94,13 @@ def roll(
         gates.append(Gate(f"{name}.roll_strike", None, f"{word} delta not bracketed yet"))
         return window, Evaluation(gates=tuple(gates), lines=lines)
     return window, replace(_move(snapshot, structure, rungs, old, untested, found, rules, gates), lines=lines)
+
+
+def pauses(window: RollWindow, now: datetime, rules: CondorRules) -> bool:
+    """Whether the last attempt at this roll is too recent for another one."""
+    if window.tried_at is None:
+        return False
+    return (now - window.tried_at).total_seconds() < rules.adjust.roll_retry_s
 
 
 def _spread(legs: Sequence[Leg]) -> _Spread:

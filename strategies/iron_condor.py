@@ -14,7 +14,7 @@ from strategies.base import Evaluation, MarketSnapshot, Structure
 from strategies.condor_entry import Entry, enter
 from strategies.condor_exit import STRATEGY, Exit, Hours, find_exit, has_shorts, hours_of
 from strategies.condor_mark import Mark, mark, partners
-from strategies.condor_roll import RollWindow, roll, untested_side
+from strategies.condor_roll import RollWindow, pauses, roll, untested_side
 from strategies.expiry_parity import ParityWatch, watch
 from strategies.rules import CondorRules
 from strategies.strikes import StrikeWindow
@@ -115,10 +115,14 @@ def _rolls(
     for structure, marked, out in held:
         name = structure.structure_id
         untested = untested_side(structure, out.tested, rules) if hours.targets and not out.due else None
-        if untested is None:
-            continue
         window = known.get(name, RollWindow(name))
-        if name not in working:
+        if untested is None:
+            if pauses(window, snapshot.time, rules):
+                windows.append(window)  # a short that is tested on and off is not tried at every turn
+            continue
+        if name in working:
+            window = replace(window, tried_at=snapshot.time)
+        else:
             window, one = roll(snapshot, structure, marked, untested, window, rules, barred.get(untested, ()))
             found.append(one)
         windows.append(window)

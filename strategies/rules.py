@@ -187,6 +187,7 @@ class CondorAdjust:
 
     roll_untested: bool
     roll_credit_min_fraction: float
+    roll_retry_s: float
     break_even_alert_sd: float
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -103,13 +103,43 @@ def test_with_both_sides_tested_there_is_no_side_to_roll() -> None:
     assert not found.proposals
 
 
+def test_a_roll_that_did_not_fill_is_tried_again_only_after_a_pause() -> None:
+    world, structure = falling(3180.0), held(falling(3180.0))
+    state = CondorState()
+    proposed, refused = [], set()
+    for minute in range(50):
+        moment = at(MONDAY, "10:00") + timedelta(minutes=minute)
+        busy = frozenset({NAME}) if 5 <= minute <= 7 else frozenset()  # its order works, and ends unfilled
+        state, found = evaluate(world.snapshot(moment), state, [structure], 1e5, RULES, busy, (), {})
+        if found.proposals:
+            proposed.append(minute)
+        refused.update(refusals(found))
+    assert not [minute for minute in proposed if 5 <= minute < 37]
+    assert 37 in proposed
+    assert "roll_pause" in refused
+
+
+def test_the_pause_lasts_while_the_short_is_tested_on_and_off() -> None:
+    structure, state = held(falling(3180.0)), CondorState()
+    proposed = []
+    for minute in range(20):
+        moment = at(MONDAY, "10:00") + timedelta(minutes=minute)
+        world = falling(3300.0 if minute == 8 else 3180.0)
+        busy = frozenset({NAME}) if minute == 5 else frozenset()
+        state, found = evaluate(world.snapshot(moment), state, [structure], 1e5, RULES, busy, (), {})
+        if found.proposals:
+            proposed.append(minute)
+    assert proposed
+    assert max(proposed) < 5
+
+
 def test_each_unit_is_rolled_once() -> None:
     rolled = replace(held(falling(3180.0)), adjustments=(Due.ROLL_CALLS.value,))
     assert not looks(3180.0, rolled)[1].proposals
 
 
 def test_a_roll_that_is_switched_off_or_at_work_is_not_proposed() -> None:
-    off = replace(RULES, adjust=CondorAdjust(False, 0.10, 0.5))
+    off = replace(RULES, adjust=CondorAdjust(False, 0.10, 1800.0, 0.5))
     assert not looks(3180.0, rules=off)[1].proposals
     assert not looks(3180.0, working=frozenset({NAME}))[1].proposals
 
@@ -123,7 +153,7 @@ def test_a_barred_side_is_not_rolled_and_says_why_the_other_may_be() -> None:
 
 
 def test_too_little_credit_is_no_reason_to_trade() -> None:
-    greedy = replace(RULES, adjust=CondorAdjust(True, 0.90, 0.5))
+    greedy = replace(RULES, adjust=CondorAdjust(True, 0.90, 1800.0, 0.5))
     assert refusals(looks(3180.0, rules=greedy)[1]) == ["roll_credit"]
 
 
@@ -153,7 +183,7 @@ def test_the_lines_of_a_roll_are_streamed_only_while_it_is_looked_for() -> None:
 @pytest.mark.parametrize(("on", "reasons"), [(True, ["delta"]), (False, [])])
 def test_the_delta_close_is_an_arm_of_its_own(on: bool, reasons: list[str]) -> None:
     exits = replace(RULES.exit, delta_close=on, stop_credit_ratio=9.0, stop_of_max_loss_fraction=0.99)
-    rules = replace(RULES, exit=exits, adjust=CondorAdjust(False, 0.10, 0.5))
+    rules = replace(RULES, exit=exits, adjust=CondorAdjust(False, 0.10, 1800.0, 0.5))
     _, found = looks(3090.0, rules=rules)
     assert [proposal.reason for proposal in found.proposals] == reasons
 
