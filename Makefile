@@ -81,7 +81,7 @@ full: check  ## everything: check, 1,000 fault seeds, every crash point, mutatio
 	@$(MAKE) --no-print-directory bench
 
 crash-points: $(VENV)/.dev  ## every crash point, more kills, every planted bug, all of the real days
-	@ALVH_KILL_TURNS=5 ALVH_CRASH_STRIDE=1 ALVH_PLANTED=all ALVH_DAYS=30 ALVH_TWICE=50 ALVH_CONDOR_PATHS=40 $(BIN)/python -m pytest -n 2 -q tests/scenarios tests/bot/engine/test_signals_agree.py
+	@ALVH_KILL_TURNS=5 ALVH_STRACE_SYNCS=6 ALVH_CRASH_STRIDE=1 ALVH_PLANTED=all ALVH_DAYS=30 ALVH_TWICE=50 ALVH_CONDOR_PATHS=40 $(BIN)/python -m pytest -n 2 -q tests/scenarios tests/bot/engine/test_signals_agree.py
 
 order-flows: $(VENV)/.dev  ## 2,000 generated order flows through the engine
 	@ALVH_ORDER_FLOWS=2000 $(BIN)/python -m pytest -q tests/bot/engine/test_order_flow.py

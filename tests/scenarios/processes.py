@@ -55,6 +55,7 @@ class House:
     daemon: subprocess.Popen[bytes] | None = None
     file_kb_max: int | None = None  # what the daemon may write to one file
     starts: int = 0
+    wrapper: tuple[str, ...] = ()  # what the next daemon is started by
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -129,6 +130,7 @@ class House:
 
     def _launch(self, command: list[str], variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
         self.starts += 1
+        command = [*self.wrapper, *command]
         if self.file_kb_max is not None:
             command = ["bash", "-c", f'ulimit -f {self.file_kb_max}; exec "$@"', "bash", *command]
         with self.log.open("wb") as log, self.errors.open("wb") as errors:
@@ -198,6 +200,13 @@ class House:
         assert self.daemon is not None
         self.daemon.send_signal(signal.SIGTERM)
         return self.daemon.wait(timeout=10)
+
+    def stop_traced(self) -> None:
+        """SIGTERM to a daemon that runs under a tracer, which must then end with 0."""
+        assert self.daemon is not None
+        children = Path(f"/proc/{self.daemon.pid}/task/{self.daemon.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGTERM)
+        assert self.daemon.wait(timeout=20) == 0
 
     def stop_gateway(self) -> dict[str, Any]:
         """SIGTERM; what the account is then."""
