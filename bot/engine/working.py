@@ -12,7 +12,7 @@ from math import ceil, floor
 from bot.engine.decision import Decision, Verb
 from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine, Step
-from bot.events import CancelOrder, Command, Reconcile, ReplaceOrder
+from bot.events import Alert, CancelOrder, Command, Reconcile, ReplaceOrder
 from market.order import OrderStatus
 from market.rounding import round_price
 from risk.state import Cause, TradingState
@@ -39,7 +39,17 @@ def tend(
     if _evidence_is_due(step.state, time) and _may_ask(step.state, time):
         asked = replace(step.state, reconcile_asked_at=time)
         step = step.then(Step(asked, (), (Reconcile("evidence about an order is overdue"),)))
+        step = step.then(Step(step.state, (), _unanswered(step.state, time)))
     return step
+
+
+def _unanswered(state: EngineState, time: datetime) -> tuple[Alert, ...]:
+    """Cancellations the broker has not answered: they are asked about, and told each time."""
+    return tuple(
+        Alert("warning", "cancel.unanswered", line.order.order_ref)
+        for line in state.working()
+        if line.order.status is OrderStatus.CANCEL_SENT and time - line.priced_at >= ASK_AGAIN
+    )
 
 
 def cancel_opening(state: EngineState, time: datetime, reason: str, with_hedges: bool = True) -> Step:

@@ -11,7 +11,7 @@ from bot.engine.book import apply_execution
 from bot.engine.decision import Verb
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.engine.working import WALK_STEPS, cancel_opening, tend, walked_limit
-from bot.events import CancelOrder, Command, Reconcile, ReplaceOrder
+from bot.events import Alert, CancelOrder, Command, Reconcile, ReplaceOrder
 from market.order import OrderStatus
 from market.tick import round_down
 from risk.state import Cause, RiskState
@@ -211,3 +211,10 @@ def test_an_order_that_was_in_doubt_is_cancelled_in_its_turn_and_never_moved() -
     (command,) = wire(tended(at_work(doubted), NOW + DWELL))
     assert isinstance(command, CancelOrder)
     assert "a new attempt" in command.reason
+
+
+def test_a_cancellation_that_stays_unanswered_is_asked_about_and_told() -> None:
+    cancelled = stands(LINE, OrderStatus.CANCEL_SENT)
+    assert not tended(at_work(cancelled), NOW + timedelta(seconds=29)).commands
+    commands = tended(at_work(cancelled), NOW + timedelta(seconds=30)).commands
+    assert [type(one) for one in commands] == [Reconcile, Alert]
