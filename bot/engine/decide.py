@@ -55,13 +55,14 @@ def look_overdue(state: EngineState, time: datetime) -> bool:
 def nothing_read_changed(state: EngineState, event: QuotesTaken, time: datetime) -> bool:
     """Whether a snapshot moved nothing that a gate reads, and the last look is recent.
 
-    A feed that fell silent is news for as long as trading is active.
+    A feed that fell silent is news until that is a cause in force.
     """
     if state.look_due or state.evaluated_at is None or time - state.evaluated_at >= UNCHANGED_LOOK:
         return False
     if state.working():
         return False
-    if not state.risk.causes and any(feed not in event.alive for feed in state.feeds_asked):
+    is_known = any(cause is Cause.DATA for cause, _ in state.risk.causes)
+    if not is_known and any(feed not in event.alive for feed in state.feeds_asked):
         return False
     return set(state.read).isdisjoint([row[0] for row in event.quotes])
 

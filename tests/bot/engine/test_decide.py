@@ -112,6 +112,8 @@ def test_a_feed_that_fell_silent_is_looked_at_until_trading_is_reduced() -> None
     state = ready(evaluated_at=later(-5), look_due=False, feeds_asked={Feed.INDEX: NOW})
     assert decide.nothing_read_changed(state, QuotesTaken((), (Feed.INDEX,)), NOW)
     assert not decide.nothing_read_changed(state, QuotesTaken((), (Feed.OPTION,)), NOW)
+    full = replace(state, risk=state.risk.with_cause(Cause.DISK, "full"))
+    assert not decide.nothing_read_changed(full, QuotesTaken((), (Feed.OPTION,)), NOW)
     told = replace(state, risk=state.risk.with_cause(Cause.DATA, "silent"))
     assert decide.nothing_read_changed(told, QuotesTaken((), (Feed.OPTION,)), NOW)
 
