@@ -220,8 +220,8 @@ def wrong_sign(combo: Combo, quantity: int, limit: float) -> OrderTerms:
 # ---------------------------------------------------------------------- data and time
 
 
-def _never_silent(lines: LineBook, now: datetime) -> QuotesTaken:
-    found = _TAKE(lines, now)
+def _never_silent(lines: LineBook, *words: Any, **named: Any) -> QuotesTaken:
+    found = _TAKE(lines, *words, **named)
     return QuotesTaken(() if found is None else found.quotes, tuple(Feed))
 
 
