@@ -10,7 +10,7 @@ LOCKED := $(call LOCKED_IN,$(VENV))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check compat faults soak full crash-points order-flows mutation same-bytes real-time image figures bench lock clean
+.PHONY: help .venv demo test check compat proofs faults soak full crash-points order-flows mutation same-bytes real-time image figures bench lock clean
 
 help:  ## list the tasks
 	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,10 +62,13 @@ check: $(VENV)/.dev  ## what the project's checks run: style, types, imports, te
 	@$(MAKE) --no-print-directory faults
 
 # The first ignores one warning: importing the predecessor asks for an event loop where none runs.
-compat: $(VENV)/.runtime $(VENV)-insync/.ready $(VENV)-ibapi/.ready  ## the daemon on ib_insync, and the official client
+compat: $(VENV)/.runtime $(VENV)-insync/.ready $(VENV)-ibapi/.ready  ## the gateway with ib_insync and the official client, the daemon on ib_insync
 	$(VENV)-insync/bin/python -m pytest -q -W 'ignore:There is no current event loop:DeprecationWarning' \
-	  tests/bot/broker tests/compat/test_predecessor.py tests/compat/test_conformance.py tests/compat/test_examples.py
+	  tests/bot/broker tests/compat
 	$(VENV)-ibapi/bin/python -m pytest -q tests/compat/test_conformance.py tests/compat/test_examples.py
+
+proofs: $(VENV)/.dev  ## write docs/clients.md, what is proved with which client, from the conformance suite
+	@$(BIN)/python -m tests.compat.proofs
 
 SEEDS ?= 300
 faults: $(VENV)/.dev  ## the whole daemon under seeded faults in virtual time (SEEDS=300)

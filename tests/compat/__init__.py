@@ -1,5 +1,5 @@
-"""The gateway's clients: one suite of conformance for three libraries, and the daemon on ib_insync.
+"""The gateway seen through three unmodified clients, and the daemon on the predecessor of its client library.
 
-The libraries cannot share an environment: `make test` tries ib_async, `make compat` the other two in
-environments made for them.
+The libraries cannot share an environment: ib_async is in the project's own, `make compat` makes those of the
+other two and runs the same suite there.
 """

@@ -1,332 +1,306 @@
-"""The two asyncio libraries behind the desks of `terms`: ib_async, or ib_insync where that is installed.
+"""The two asyncio libraries, ib_async and its predecessor ib_insync, each through its own `IB`.
 
-Both run the event loop that is set, so one has to be set before the first of them is imported.
+Their names are the same; the library runs on a loop in a thread of its own, so that cases read like those of
+the broker's threaded client.
 """
 
+import asyncio
 import importlib
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
+import math
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
-from tests.compat.terms import (
-    Bar,
-    Chain,
-    Client,
-    Execution,
-    Gains,
-    Named,
-    Order,
-    RefusedError,
-    Ticks,
-    Told,
-    Wanted,
-)
+from tests.compat.driver import PATIENCE_S
+from tests.compat.values import ACCOUNT, Chain, Details, Quote, Spec, Ticket, Told
 
-ANSWER_S = 20.0
-LOOK_S = 0.02
-UNSET = 1e300
+Result = TypeVar("Result")
 
 
-class Library:
-    """One connection of whichever library is here."""
+class Background:
+    """A loop in a thread."""
 
-    def __init__(self, name: str) -> None:
-        self.module: Any = importlib.import_module(name)
-        self.ib: Any = self.module.IB()
-        self.ib.RaiseRequestErrors = True
-        self.ib.RequestTimeout = ANSWER_S
-        self.errors: list[tuple[int, int, str]] = []
-        self.ib.errorEvent += lambda about, code, text, _contract: self.errors.append((about, code, text))
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
-    def wait(self, holds: Callable[[], Any]) -> Any:
-        """Let the library's loop run until something is true, and return it."""
-        for _ in range(int(ANSWER_S / LOOK_S)):
-            found = holds()
-            if found:
-                return found
-            self.ib.sleep(LOOK_S)
-        raise AssertionError(f"waited in vain; errors so far: {self.errors[-5:]}")
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self.loop)  # the older library asks its thread for a loop
+        self.loop.run_forever()
 
-    def ask(self, request: Callable[..., Any], *args: Any, **named: Any) -> Any:
-        """A request whose refusal is an error of the suite."""
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """The result of a coroutine, or its exception."""
+        return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, PATIENCE_S), self.loop).result()
+
+    def do(self, action: Callable[..., Result], *arguments: Any) -> Result:
+        """Carry a plain call out on the loop."""
+
+        async def carry_out() -> Result:
+            return action(*arguments)
+
+        return self.run(carry_out())
+
+    def end(self) -> None:
+        """Stop the loop and its thread."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(PATIENCE_S)
+        self.loop.close()
+
+
+def known(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+class AsyncioClient:
+    """A client of either library."""
+
+    def __init__(self, library: str) -> None:
+        self.module: Any = importlib.import_module(library)
+        self.background = Background()
+        self.ib: Any = self.background.do(self.module.IB)
+        self._told: list[Told] = []
+        self.ib.errorEvent += lambda about, code, text, *_: self._told.append(Told(about, code, text))
+        self.reference = AsyncioReference(self)
+        self.quotes = AsyncioQuotes(self)
+        self.bars = AsyncioBars(self)
+        trading = importlib.import_module("tests.compat.asyncio_trading")
+        self.account = trading.AsyncioAccount(self)
+        self.orders = trading.AsyncioOrders(self)
+
+    def connect(self, port: int, client_id: int, patience_s: float = PATIENCE_S) -> bool:
+        """Open the session; False where the gateway will not have it."""
         try:
-            return request(*args, **named)
-        except self.module.wrapper.RequestError as error:
-            raise RefusedError(error.code, error.message) from error
-
-    def contract(self, wanted: Wanted) -> Any:
-        """The library's own form of a contract."""
-        made = self.module.Contract(
-            secType=wanted.security_type, symbol=wanted.symbol, exchange=wanted.exchange, currency="USD",
-            tradingClass=wanted.trading_class, lastTradeDateOrContractMonth=wanted.expiry,
-            strike=wanted.strike, right=wanted.right, conId=wanted.con_id,
-        )  # fmt: skip
-        made.comboLegs = [
-            self.module.ComboLeg(conId=con_id, ratio=1, action=action, exchange="SMART")
-            for con_id, action in wanted.legs
-        ]
-        return made
-
-    def order(self, order: Order) -> Any:
-        """The library's own form of an order."""
-        made = self.module.Order(
-            action=order.action, totalQuantity=order.quantity, orderType=order.kind, tif=order.tif,
-            orderRef=order.order_ref, account=self.ib.managedAccounts()[0],
-        )  # fmt: skip
-        if order.kind != "MKT":
-            made.lmtPrice = order.limit
-        if order.stop:
-            made.auxPrice = order.stop
-        made.orderComboLegs = [self.module.OrderComboLeg(price=price) for price in order.leg_prices]
-        return made
-
-
-class _Reference:
-    def __init__(self, library: Library) -> None:
-        self._library, self._ib = library, library.ib
-
-    def details(self, wanted: Wanted) -> list[Named]:
-        found = self._library.ask(self._ib.reqContractDetails, self._library.contract(wanted))
-        return [
-            Named(
-                one.contract.conId, one.contract.tradingClass, one.contract.lastTradeDateOrContractMonth,
-                one.contract.strike, one.contract.right, one.contract.multiplier, one.minTick,
-                tuple(one.validExchanges.split(",")), tuple(int(x) for x in one.marketRuleIds.split(",")),
-                one.liquidHours,
+            self.background.run(
+                self.ib.connectAsync("127.0.0.1", port, clientId=client_id, timeout=patience_s)
             )
-            for one in found
-        ]  # fmt: skip
+        except (TimeoutError, ConnectionError):
+            return False
+        return True
 
-    def chains(self, symbol: str, con_id: int) -> list[Chain]:
-        found = self._library.ask(self._ib.reqSecDefOptParams, symbol, "", "IND", con_id)
-        return [Chain(c.tradingClass, tuple(sorted(c.expirations)), tuple(sorted(c.strikes))) for c in found]
+    def disconnect(self) -> None:
+        """Close the session and end the loop."""
+        self.background.do(self.ib.disconnect)
+        self.background.run(asyncio.sleep(0.05))
+        self.background.end()
 
-    def price_steps(self, rule_id: int) -> list[tuple[float, float]]:
-        return [(step.lowEdge, step.increment) for step in self._ib.reqMarketRule(rule_id)]
+    def connected(self) -> bool:
+        """Whether the session is open."""
+        return bool(self.ib.isConnected())
 
-    def matching(self, pattern: str) -> list[str]:
-        return [one.contract.symbol for one in self._ib.reqMatchingSymbols(pattern)]
-
-    def server_time_s(self) -> float:
-        time: float = self._ib.reqCurrentTime().timestamp()
-        return time
+    def version(self) -> int:
+        """What was agreed."""
+        return int(self.ib.client.serverVersion())
 
     def accounts(self) -> list[str]:
-        self._ib.client.reqManagedAccts()
-        self._ib.client.reqIds(1)
-        self._ib.client.setServerLogLevel(3)
-        return list(self._ib.managedAccounts())
+        """What the gateway announced."""
+        return list(self.ib.managedAccounts())
 
+    def clock(self) -> float:
+        """The gateway's clock, epoch seconds."""
+        return float(self.ask("reqCurrentTimeAsync").timestamp())
 
-class _Data:
-    def __init__(self, library: Library) -> None:
-        self._library, self._ib = library, library.ib
+    def told(self) -> list[Told]:
+        """Errors and notices so far."""
+        return self.do(lambda: list(self._told))
 
-    def set_kind(self, kind: int) -> None:
-        self._ib.reqMarketDataType(kind)
+    def new_id(self) -> int:
+        """An id for a request or an order."""
+        return int(self.do(self.ib.client.getReqId))
 
-    def quote(self, wanted: Wanted, *, snapshot: bool = False) -> Ticks:
-        contract = self._library.contract(wanted)
-        ticker = self._ib.reqMktData(contract, "", snapshot, False)
-        self._library.wait(lambda: (ticker.bid > 0 and ticker.ask > 0) or ticker.last > 0)
-        if wanted.security_type == "OPT":
-            self._library.wait(lambda: ticker.modelGreeks is not None)
-        if not snapshot:
-            self._ib.cancelMktData(contract)
-        greeks = ticker.modelGreeks
-        if greeks is None:
-            return Ticks(ticker.bid, ticker.ask)
-        return Ticks(ticker.bid, ticker.ask, greeks.impliedVol, greeks.delta)
+    def wire(self, name: str, *arguments: Any) -> None:
+        """Write a message below the library's bookkeeping and throttle."""
 
-    def generic(self, wanted: Wanted, ticks: str) -> None:
-        contract = self._library.contract(wanted)
-        ticker = self._ib.reqMktData(contract, ticks, False, False)
-        self._library.wait(lambda: ticker.last > 0 or ticker.bid > 0)
-        self._ib.sleep(0.3)
-        self._ib.cancelMktData(contract)
+        def write() -> None:
+            self.ib.client.MaxRequests = 0
+            getattr(self.ib.client, name)(*arguments)
+            self.ib.client.MaxRequests = 45
 
-    def history(self, wanted: Wanted, size: str, duration: str) -> list[Bar]:
-        contract = self._library.contract(wanted)
-        found = self._library.ask(
-            self._ib.reqHistoricalData, contract, "", duration, size, "TRADES", True, 1, False, [], ANSWER_S
-        )
-        return [Bar(str(b.date), b.open, b.high, b.low, b.close) for b in found]
+        self.do(write)
 
-    def following(self, wanted: Wanted) -> tuple[int, int]:
-        contract = self._library.contract(wanted)
-        bars = self._ib.reqHistoricalData(contract, "", "5 D", "1 day", "TRADES", True, 1, True)
-        updates: list[object] = []
-        bars.updateEvent += lambda *_: updates.append(None)
-        self._library.wait(lambda: updates)
-        self._ib.cancelHistoricalData(bars)
-        return len(bars), len(updates)
-
-    def first_bar(self, wanted: Wanted) -> str:
-        return str(self._ib.reqHeadTimeStamp(self._library.contract(wanted), "TRADES", True))
-
-    def schedule(self, wanted: Wanted) -> list[str]:
-        found = self._ib.reqHistoricalSchedule(self._library.contract(wanted), 5)
-        return [session.refDate for session in found.sessions]
-
-    def live_bars(self, wanted: Wanted) -> int:
-        bars = self._ib.reqRealTimeBars(self._library.contract(wanted), 5, "TRADES", True)
-        self._library.wait(lambda: len(bars))
-        self._ib.cancelRealTimeBars(bars)
-        return len(bars)
-
-    def single_ticks(self, wanted: Wanted, kind: str) -> int:
-        contract = self._library.contract(wanted)
-        ticker = self._ib.reqTickByTickData(contract, kind)
-        ticks: list[object] = []
-        ticker.updateEvent += lambda one: ticks.extend(one.tickByTicks)
-        self._library.wait(lambda: ticks)
-        self._ib.cancelTickByTickData(contract, kind)
-        return len(ticks)
-
-    def implied_volatility(self, wanted: Wanted, price: float, underlying: float) -> float:
-        found = self._ib.calculateImpliedVolatility(self._library.contract(wanted), price, underlying)
-        volatility: float = found.impliedVol
-        return volatility
-
-    def option_price(self, wanted: Wanted, volatility: float, underlying: float) -> float:
-        found = self._ib.calculateOptionPrice(self._library.contract(wanted), volatility, underlying)
-        price: float = found.optPrice
-        return price
-
-
-class _Orders:
-    def __init__(self, library: Library) -> None:
-        self._library, self._ib = library, library.ib
-        self._trades: dict[int, Any] = {}
-        self._told: dict[int, Told] = {}
-        self._listen()
-
-    def _listen(self) -> None:
-        """Keep what the gateway reports, which is not always what the library makes of an error."""
-        heard = self._ib.wrapper.orderStatus
-
-        def order_status(order_id: int, status: str, filled: float, remaining: float, *rest: Any) -> None:
-            self._told[order_id] = Told(status, float(filled), float(remaining), int(rest[1]))
-            heard(order_id, status, filled, remaining, *rest)
-
-        self._ib.wrapper.orderStatus = order_status
-
-    def what_if(self, wanted: Wanted, order: Order) -> float:
-        state = self._ib.whatIfOrder(self._library.contract(wanted), self._library.order(order))
-        return float(state.initMarginChange)
-
-    def place(self, wanted: Wanted, order: Order) -> int:
-        trade = self._ib.placeOrder(self._library.contract(wanted), self._library.order(order))
-        order_id: int = trade.order.orderId
-        self._trades[order_id] = trade
-        return order_id
-
-    def modify(self, order_id: int, limit: float) -> None:
-        trade = self._trades[order_id]
-        trade.order.lmtPrice = limit
-        self._ib.placeOrder(trade.contract, trade.order)
-
-    def modify_as(self, order_id: int, wanted: Wanted, order: Order) -> None:
-        made = self._library.order(order)
-        made.orderId = order_id
-        self._ib.client.placeOrder(order_id, self._library.contract(wanted), made)
-
-    def cancel(self, order_id: int) -> None:
-        self._ib.client.cancelOrder(order_id, "")
-
-    def cancel_all(self) -> None:
-        self._ib.reqGlobalCancel()
-
-    def told(self, order_id: int) -> Told | None:
-        return self._told.get(order_id)
-
-    def working(self, *, every_client: bool = False) -> list[str]:
-        ask = self._ib.reqAllOpenOrders if every_client else self._ib.reqOpenOrders
-        return [getattr(trade, "order", trade).orderRef for trade in ask()]
-
-    def completed(self) -> list[tuple[str, str]]:
-        return [
-            (trade.order.orderRef, trade.orderStatus.status) for trade in self._ib.reqCompletedOrders(False)
+    def contract(self, spec: Spec) -> Any:
+        """The library's contract."""
+        made = self.module.Contract(**spec.fields)
+        made.comboLegs = [
+            self.module.ComboLeg(conId=con_id, ratio=1, action=action, exchange="SMART")
+            for con_id, action in spec.legs
         ]
+        return made
 
-    def executions(self) -> list[Execution]:
+    def order(self, ticket: Ticket) -> Any:
+        """The library's order."""
+        made = self.module.LimitOrder(
+            ticket.action, ticket.quantity, ticket.limit, orderRef=ticket.ref, account=ACCOUNT, tif="DAY"
+        )
+        made.orderComboLegs = [self.module.OrderComboLeg(price) for price in ticket.leg_prices]
+        for name, value in ticket.fields.items():
+            setattr(made, name, value)
+        return made
+
+    def ask(self, name: str, *arguments: Any, **options: Any) -> Any:
+        """Call an `...Async` method of the library on its loop and wait for its answer."""
+
+        async def wait() -> Any:
+            return await getattr(self.ib, name)(*arguments, **options)
+
+        return self.background.run(wait())
+
+    def do(self, action: Callable[..., Result], *arguments: Any) -> Result:
+        """Carry a plain call out on the loop."""
+        return self.background.do(action, *arguments)
+
+
+class Desk:
+    """One field of work of a client."""
+
+    def __init__(self, client: AsyncioClient) -> None:
+        self._client = client
+        self._ib = client.ib
+        self._do = client.do
+        self._ask = client.ask
+
+
+class AsyncioReference(Desk):
+    """What there is to trade."""
+
+    def details(self, spec: Spec) -> list[Details]:
+        """All that match."""
         return [
-            Execution(
-                fill.execution.execId, fill.execution.permId, fill.contract.conId, fill.contract.secType,
-                fill.execution.side, float(fill.execution.shares), fill.execution.price,
-                fill.execution.orderRef,
+            Details(
+                one.contract.conId, one.minTick, one.contract.multiplier,
+                tuple(one.validExchanges.split(",")), tuple(one.marketRuleIds.split(",")),
+                one.contract.lastTradeDateOrContractMonth,
+                one.tradingHours,
             )
-            for fill in self._ib.reqExecutions()
+            for one in self._ask("reqContractDetailsAsync", self._client.contract(spec))
         ]  # fmt: skip
 
-    def commissions_usd(self) -> dict[str, float]:
-        return {
-            fill.execution.execId: fill.commissionReport.commission
-            for fill in self._ib.fills()
-            if fill.commissionReport.execId and fill.commissionReport.commission < UNSET
-        }
+    def chains(self, underlying: Spec) -> list[Chain]:
+        """The option classes on an underlying."""
+        arguments = (underlying.symbol, "", underlying.kind, underlying.con_id)
+        return [
+            Chain(one.tradingClass, one.exchange, tuple(sorted(one.expirations)), tuple(sorted(one.strikes)))
+            for one in self._ask("reqSecDefOptParamsAsync", *arguments)
+        ]
+
+    def rule(self, rule_id: int) -> list[tuple[float, float]]:
+        """Price steps: from which price, how much."""
+        return [(step.lowEdge, step.increment) for step in self._ask("reqMarketRuleAsync", rule_id)]
+
+    def symbols(self, pattern: str) -> list[tuple[int, str]]:
+        """What a pattern finds."""
+        found = self._ask("reqMatchingSymbolsAsync", pattern)
+        return [(one.contract.conId, one.contract.symbol) for one in found]
+
+    def price_at(self, spec: Spec, volatility: float, underlying: float) -> float:
+        """The price of an option."""
+        contract = self._client.contract(spec)
+        return float(self._ask("calculateOptionPriceAsync", contract, volatility, underlying).optPrice)
+
+    def volatility_at(self, spec: Spec, price: float, underlying: float) -> float:
+        """The volatility behind a price."""
+        contract = self._client.contract(spec)
+        return float(self._ask("calculateImpliedVolatilityAsync", contract, price, underlying).impliedVol)
 
 
-class _Account:
-    def __init__(self, library: Library) -> None:
-        self._library, self._ib = library, library.ib
-        self._id = library.ib.managedAccounts()[0]
+class AsyncioQuotes(Desk):
+    """Market-data lines; a handle is the pair of contract and ticker."""
 
-    def values(self) -> dict[str, str]:
-        return {one.tag: one.value for one in self._ib.accountValues() if one.currency in {"", "USD"}}
+    def kind(self, kind: int) -> None:
+        """Live, frozen or delayed from now on."""
+        self._do(self._ib.reqMarketDataType, kind)
 
-    def summary(self) -> dict[str, str]:
-        return {one.tag: one.value for one in self._ib.accountSummary()}
+    def watch(self, spec: Spec) -> Any:
+        """Open a line."""
+        contract = self._client.contract(spec)
+        return contract, self._do(self._ib.reqMktData, contract)
 
-    def multi(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        heard = self._ib.wrapper.accountUpdateMulti
+    def quote(self, line: Any) -> Quote:
+        """The line as it stands."""
+        ticker = line[1]
+        greeks = ticker.modelGreeks
+        return Quote(
+            known(ticker.bid), known(ticker.ask), known(ticker.last), known(ticker.bidSize),
+            None if greeks is None else known(greeks.delta),
+            None if greeks is None else known(greeks.impliedVol),
+            None if greeks is None else known(greeks.undPrice),
+            ticker.marketDataType,
+        )  # fmt: skip
 
-        def update(*args: Any) -> None:
-            found[args[3]] = args[4]
-            heard(*args)
+    def unwatch(self, line: Any) -> None:
+        """Close it."""
+        self._do(self._ib.cancelMktData, line[0])
 
-        self._ib.wrapper.accountUpdateMulti = update
-        self._ib.reqAccountUpdatesMulti(self._id)
-        self._ib.wrapper.accountUpdateMulti = heard
-        return found
+    def snapshot(self, spec: Spec) -> Quote:
+        """One look, told to have ended."""
+        (ticker,) = self._ask("reqTickersAsync", self._client.contract(spec))
+        return self.quote((None, ticker))
 
-    def positions(self) -> dict[int, float]:
-        found = {one.contract.conId: float(one.position) for one in self._ib.reqPositions()}
-        self._ib.client.cancelPositions()
-        return found
+    def follow_ticks(self, spec: Spec, kind: str) -> Any:
+        """Single ticks from now on."""
+        contract, seen = self._client.contract(spec), [0]
+        ticker = self._do(self._ib.reqTickByTickData, contract, kind)
 
-    def portfolio(self) -> dict[int, tuple[float, float]]:
-        return {one.contract.conId: (float(one.position), one.averageCost) for one in self._ib.portfolio()}
+        def count(updated: Any) -> None:
+            seen[0] += len(updated.tickByTicks)
 
-    def gains(self) -> Gains:
-        found = self._ib.reqPnL(self._id)
-        self._library.wait(lambda: found.dailyPnL == found.dailyPnL)
-        self._ib.cancelPnL(self._id)
-        return Gains(found.dailyPnL, found.unrealizedPnL)
+        ticker.updateEvent += count
+        return contract, kind, seen
 
-    def gains_of(self, con_id: int) -> Gains:
-        found = self._ib.reqPnLSingle(self._id, "", con_id)
-        self._library.wait(lambda: found.value == found.value and found.position)
-        self._ib.cancelPnLSingle(self._id, "", con_id)
-        return Gains(found.dailyPnL, found.unrealizedPnL, float(found.position))
+    def ticks(self, stream: Any) -> int:
+        """How many so far."""
+        return int(stream[2][0])
+
+    def stop_ticks(self, stream: Any) -> None:
+        """No more."""
+        self._do(self._ib.cancelTickByTickData, stream[0], stream[1])
 
 
-def connect(name: str, host: str, port: int, client_id: int, patience_s: float) -> Client:
-    """A connected client. Raises RefusedError with the gateway's last error when it does not let it in."""
-    library = Library(name)
-    try:
-        library.ib.connect(host, port, client_id, patience_s)
-    except (TimeoutError, ConnectionError) as error:
-        library.ib.disconnect()
-        told = library.errors[-1] if library.errors else (-1, 0, str(error))
-        raise RefusedError(told[1], told[2]) from error
+class AsyncioBars(Desk):
+    """Bars; a handle is the library's list, which grows."""
 
-    def hang_up() -> None:
-        with suppress(RuntimeError):  # its loop may have ended with the connection
-            library.ib.disconnect()
+    def history(self, spec: Spec, duration: str, size: str, *, keep: bool = False) -> Any:
+        """Bars until now, and those to come if they are kept."""
+        contract = self._client.contract(spec)
+        bars = self._ask(
+            "reqHistoricalDataAsync", contract, "", duration, size, "TRADES", True, keepUpToDate=keep
+        )
+        seen = [0]
 
-    return Client(
-        name, _Reference(library), _Data(library), _Orders(library), _Account(library), library.wait, hang_up,
-        library.errors,
-    )  # fmt: skip
+        def count(*_: Any) -> None:
+            seen[0] += 1
+
+        bars.updateEvent += count
+        return bars, seen
+
+    def closes(self, bars: Any) -> list[float]:
+        """Closing prices."""
+        return [float(bar.close) for bar in bars[0]]
+
+    def updates(self, bars: Any) -> int:
+        """How often the newest changed."""
+        return int(bars[1][0])
+
+    def stop(self, bars: Any) -> None:
+        """No more."""
+        self._do(self._ib.cancelHistoricalData, bars[0])
+
+    def head(self, spec: Spec) -> str:
+        """When history begins."""
+        return f"{self._ask('reqHeadTimeStampAsync', self._client.contract(spec), 'TRADES', True, 1):%Y%m%d}"
+
+    def schedule(self, spec: Spec, sessions: int) -> int:
+        """How many sessions are told."""
+        return len(self._ask("reqHistoricalScheduleAsync", self._client.contract(spec), sessions).sessions)
+
+    def follow_fives(self, spec: Spec) -> Any:
+        """Five-second bars from now on."""
+        return self._do(self._ib.reqRealTimeBars, self._client.contract(spec), 5, "TRADES", False)
+
+    def fives(self, stream: Any) -> int:
+        """How many so far."""
+        return len(stream)
+
+    def stop_fives(self, stream: Any) -> None:
+        """No more."""
+        self._do(self._ib.cancelRealTimeBars, stream)

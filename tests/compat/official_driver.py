@@ -1,359 +1,306 @@
-"""The broker's official client behind the desks of `terms`: threads and callbacks, recorded."""
+"""The broker's own client: threads, and a wrapper that keeps every callback."""
 
 import importlib
+import threading
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
-from tests.compat.official_client import OfficialClient, bag, contract, order_cancel
-from tests.compat.terms import (
-    Bar,
-    Chain,
-    Client,
-    Execution,
-    Gains,
-    Named,
-    Order,
-    RefusedError,
-    Ticks,
-    Told,
-    Wanted,
-)
+from tests.compat.driver import PATIENCE_S, until
+from tests.compat.values import ACCOUNT, Chain, Details, Quote, Spec, Ticket, Told
 
-BID, ASK, LAST, MODEL = 1, 2, 4, 13
-UNSET = 1e300
+Call = tuple[str, tuple[Any, ...]]
 
 
-def _contract(wanted: Wanted) -> Any:
-    if wanted.legs:
-        return bag(list(wanted.legs), wanted.symbol)
-    return contract(
-        wanted.security_type, wanted.symbol, exchange=wanted.exchange, tradingClass=wanted.trading_class,
-        lastTradeDateOrContractMonth=wanted.expiry, strike=wanted.strike, right=wanted.right,
-        conId=wanted.con_id,
-    )  # fmt: skip
+def _recorder_class(record: Callable[[str, tuple[Any, ...]], None]) -> Any:
+    base = importlib.import_module("ibapi.wrapper").EWrapper
+    names = [name for name, value in vars(base).items() if callable(value) and name[0] != "_"]
+
+    def kept(name: str) -> Callable[..., None]:
+        return lambda _wrapper, *arguments: record(name, arguments)
+
+    return type("Recorder", (base,), {name: kept(name) for name in names})
 
 
-def _order(order: Order, account: str) -> Any:
-    made = importlib.import_module("ibapi.order").Order()
-    made.action, made.orderType, made.tif = order.action, order.kind, order.tif
-    made.totalQuantity = importlib.import_module("decimal").Decimal(order.quantity)
-    made.orderRef, made.account = order.order_ref, account
-    if order.kind != "MKT":
-        made.lmtPrice = order.limit
-    if order.stop:
-        made.auxPrice = order.stop
-    prices = []
-    for price in order.leg_prices:
-        one = importlib.import_module("ibapi.order").OrderComboLeg()
-        one.price = price
-        prices.append(one)
-    made.orderComboLegs = prices
-    return made
+class OfficialClient:
+    """A client of the official library, and what it was told."""
 
+    def __init__(self) -> None:
+        self._calls: list[Call] = []
+        self._lock = threading.Lock()
+        self.client: Any = importlib.import_module("ibapi.client").EClient(_recorder_class(self._record)())
+        self._next_id = 1
+        self._thread: threading.Thread | None = None
+        self.reference = OfficialReference(self)
+        self.quotes = OfficialQuotes(self)
+        self.bars = OfficialBars(self)
+        trading = importlib.import_module("tests.compat.official_trading")
+        self.account = trading.OfficialAccount(self)
+        self.orders = trading.OfficialOrders(self)
 
-class _Desk:
-    """What the desks share: the client, and a way to ask that hears a refusal."""
+    def connect(self, port: int, client_id: int, patience_s: float = PATIENCE_S) -> bool:
+        """Open the session; False where the gateway will not have it."""
+        self.client.connect("127.0.0.1", port, client_id)
+        self._thread = threading.Thread(target=self.client.run, daemon=True)
+        self._thread.start()
+        until(lambda: self.all("nextValidId") or self.all("connectionClosed"), "for the first order id")
+        if not self.all("nextValidId"):
+            return False
+        self._next_id = max(self._next_id, int(self.all("nextValidId")[0][0]))
+        return True
 
-    def __init__(self, official: OfficialClient) -> None:
-        self.official, self.ask = official, official.client
+    def disconnect(self) -> None:
+        """Close the session and end its thread."""
+        self.client.disconnect()
+        if self._thread is not None:
+            self._thread.join(PATIENCE_S)
 
-    def answer(self, request_id: int, name: str, *first: Any) -> tuple[Any, ...]:
-        """The callback that ends a request. Raises RefusedError when an error about it comes instead."""
+    def connected(self) -> bool:
+        """Whether the session is open."""
+        return bool(self.client.isConnected())
 
-        def settled() -> tuple[str, tuple[Any, ...]] | None:
-            done = self.official.all(name, *first)
-            wrong = self.official.all("error", request_id)
-            return (name, done[0]) if done else ("error", wrong[0]) if wrong else None
-
-        answered: tuple[str, tuple[Any, ...]] = self.official.until(settled)
-        said, args = answered
-        if said == "error":
-            raise RefusedError(args[2], args[3])
-        return args
-
-
-class _Reference(_Desk):
-    def details(self, wanted: Wanted) -> list[Named]:
-        request_id = self.official.new_id()
-        self.ask.reqContractDetails(request_id, _contract(wanted))
-        self.answer(request_id, "contractDetailsEnd", request_id)
-        return [
-            Named(
-                one.contract.conId, one.contract.tradingClass, one.contract.lastTradeDateOrContractMonth,
-                one.contract.strike, one.contract.right, one.contract.multiplier, one.minTick,
-                tuple(one.validExchanges.split(",")), tuple(int(x) for x in one.marketRuleIds.split(",")),
-                one.liquidHours,
-            )
-            for _, one in self.official.all("contractDetails", request_id)
-        ]  # fmt: skip
-
-    def chains(self, symbol: str, con_id: int) -> list[Chain]:
-        request_id = self.official.new_id()
-        self.ask.reqSecDefOptParams(request_id, symbol, "", "IND", con_id)
-        self.answer(request_id, "securityDefinitionOptionParameterEnd", request_id)
-        found = self.official.all("securityDefinitionOptionParameter", request_id)
-        return [Chain(args[3], tuple(sorted(args[5])), tuple(sorted(args[6]))) for args in found]
-
-    def price_steps(self, rule_id: int) -> list[tuple[float, float]]:
-        self.ask.reqMarketRule(rule_id)
-        _, steps = self.official.wait("marketRule", rule_id)
-        return [(step.lowEdge, step.increment) for step in steps]
-
-    def matching(self, pattern: str) -> list[str]:
-        request_id = self.official.new_id()
-        self.ask.reqMatchingSymbols(request_id, pattern)
-        _, found = self.answer(request_id, "symbolSamples", request_id)
-        return [one.contract.symbol for one in found]
-
-    def server_time_s(self) -> float:
-        self.ask.reqCurrentTime()
-        return float(self.official.wait("currentTime")[0])
+    def version(self) -> int:
+        """What was agreed."""
+        return int(self.client.serverVersion())
 
     def accounts(self) -> list[str]:
-        self.official.forget("managedAccounts")
-        self.ask.reqManagedAccts()
-        self.official.forget("nextValidId")
-        self.ask.reqIds(1)
-        self.ask.setServerLogLevel(3)
-        self.official.wait("nextValidId")
-        return [one for one in str(self.official.wait("managedAccounts")[0]).split(",") if one]
+        """What the gateway announced."""
+        return [name for name in str(self.wait("managedAccounts")[0]).split(",") if name]
+
+    def clock(self) -> float:
+        """The gateway's clock, epoch seconds."""
+        before = len(self.all("currentTime"))
+        self.client.reqCurrentTime()
+        until(lambda: len(self.all("currentTime")) > before, "for the time")
+        return float(self.all("currentTime")[-1][0])
+
+    def told(self) -> list[Told]:
+        """Errors and notices so far."""
+        return [Told(args[0], args[2], args[3]) for args in self.all("error")]
+
+    def new_id(self) -> int:
+        """An id for a request or an order."""
+        self._next_id += 1
+        return self._next_id - 1
+
+    def wire(self, name: str, *arguments: Any) -> None:
+        """Write a message. A cancel of an order has a record where the others have a text."""
+        if name == "cancelOrder":
+            arguments = (arguments[0], importlib.import_module("ibapi.order_cancel").OrderCancel())
+        getattr(self.client, name)(*arguments)
+
+    def contract(self, spec: Spec) -> Any:
+        """The library's contract."""
+        made = importlib.import_module("ibapi.contract").Contract()
+        for name, value in spec.fields.items():
+            setattr(made, name, value)
+        made.comboLegs = []
+        for con_id, action in spec.legs:
+            leg = importlib.import_module("ibapi.contract").ComboLeg()
+            leg.conId, leg.ratio, leg.action, leg.exchange = con_id, 1, action, "SMART"
+            made.comboLegs.append(leg)
+        return made
+
+    def order(self, ticket: Ticket) -> Any:
+        """The library's order."""
+        made = importlib.import_module("ibapi.order").Order()
+        made.action, made.orderType, made.totalQuantity = ticket.action, "LMT", Decimal(str(ticket.quantity))
+        made.lmtPrice, made.orderRef, made.account, made.tif = ticket.limit, ticket.ref, ACCOUNT, "DAY"
+        made.orderComboLegs = []
+        for price in ticket.leg_prices:
+            leg = importlib.import_module("ibapi.order").OrderComboLeg()
+            leg.price = price
+            made.orderComboLegs.append(leg)
+        for name, value in ticket.fields.items():
+            setattr(made, name, value)
+        return made
+
+    def all(self, name: str, *first: Any) -> list[tuple[Any, ...]]:
+        """Every call of one callback whose first arguments are these."""
+        with self._lock:
+            return [args for said, args in self._calls if said == name and args[: len(first)] == first]
+
+    def wait(self, name: str, *first: Any) -> tuple[Any, ...]:
+        """The first such call."""
+        until(lambda: self.all(name, *first), f"for {name}{first}")
+        return self.all(name, *first)[0]
+
+    def _record(self, name: str, arguments: tuple[Any, ...]) -> None:
+        with self._lock:
+            self._calls.append((name, arguments))
 
 
-class _Data(_Desk):
-    def set_kind(self, kind: int) -> None:
-        self.ask.reqMarketDataType(kind)
+class Desk:
+    """One field of work of a client."""
 
-    def quote(self, wanted: Wanted, *, snapshot: bool = False) -> Ticks:
-        request_id = self.official.new_id()
-        self.ask.reqMktData(request_id, _contract(wanted), "", snapshot, False, [])
+    def __init__(self, client: OfficialClient) -> None:
+        self._client = client
+        self._wire = client.wire
+        self._all = client.all
+        self._wait = client.wait
 
-        def price(kind: int) -> float | None:
-            found = [a[2] for a in self.official.all("tickPrice", request_id, kind) if a[2] > 0]
-            return float(found[-1]) if found else None
+    def asked(self, name: str, *arguments: Any) -> int:
+        """Write a request under a new id, which is given."""
+        req_id = self._client.new_id()
+        self._wire(name, req_id, *arguments)
+        return req_id
 
-        def has_price() -> bool:
-            return (price(BID) is not None and price(ASK) is not None) or price(LAST) is not None
-
-        self.official.until(has_price)
-        greeks: tuple[Any, ...] | None = None
-        if wanted.security_type == "OPT":
-            greeks = self.official.wait("tickOptionComputation", request_id, MODEL)
-        if not snapshot:
-            self.ask.cancelMktData(request_id)
-        bid, ask = price(BID) or -1.0, price(ASK) or -1.0
-        return Ticks(bid, ask) if greeks is None else Ticks(bid, ask, greeks[3], greeks[4])
-
-    def generic(self, wanted: Wanted, ticks: str) -> None:
-        request_id = self.official.new_id()
-        self.ask.reqMktData(request_id, _contract(wanted), ticks, False, False, [])
-        self.official.wait("tickPrice", request_id)
-        self.official.pause(0.3)
-        self.ask.cancelMktData(request_id)
-
-    def history(self, wanted: Wanted, size: str, duration: str) -> list[Bar]:
-        request_id = self.official.new_id()
-        self.ask.reqHistoricalData(
-            request_id, _contract(wanted), "", duration, size, "TRADES", 1, 1, False, []
+    def end(self, name: str, *first: Any) -> None:
+        """Wait for an end marker, or for the error that stands for it."""
+        until(
+            lambda: self._all(name, *first) or (first and self._all("error", first[0])), f"for {name}{first}"
         )
-        self.answer(request_id, "historicalDataEnd", request_id)
+
+    def since(self, name: str, ends: str, ask: Callable[[], None]) -> list[tuple[Any, ...]]:
+        """What `ask`, which has no id of its own, was answered with until its end marker."""
+        before, ended = len(self._all(name)), len(self._all(ends))
+        ask()
+        until(lambda: len(self._all(ends)) > ended, f"for {ends}")
+        return self._all(name)[before:]
+
+
+class OfficialReference(Desk):
+    """What there is to trade."""
+
+    def details(self, spec: Spec) -> list[Details]:
+        """All that match."""
+        req_id = self.asked("reqContractDetails", self._client.contract(spec))
+        self.end("contractDetailsEnd", req_id)
         return [
-            Bar(str(b.date), b.open, b.high, b.low, b.close)
-            for _, b in self.official.all("historicalData", request_id)
-        ]
-
-    def following(self, wanted: Wanted) -> tuple[int, int]:
-        request_id = self.official.new_id()
-        self.ask.reqHistoricalData(
-            request_id, _contract(wanted), "", "5 D", "1 day", "TRADES", 1, 1, True, []
-        )
-        self.answer(request_id, "historicalDataEnd", request_id)
-        self.official.wait("historicalDataUpdate", request_id)
-        self.ask.cancelHistoricalData(request_id)
-        updates = self.official.all("historicalDataUpdate", request_id)
-        return len(self.official.all("historicalData", request_id)), len(updates)
-
-    def first_bar(self, wanted: Wanted) -> str:
-        request_id = self.official.new_id()
-        self.ask.reqHeadTimeStamp(request_id, _contract(wanted), "TRADES", 1, 1)
-        first = self.answer(request_id, "headTimestamp", request_id)[1]
-        self.ask.cancelHeadTimeStamp(request_id)
-        return str(first)
-
-    def schedule(self, wanted: Wanted) -> list[str]:
-        request_id = self.official.new_id()
-        self.ask.reqHistoricalData(
-            request_id, _contract(wanted), "", "5 D", "1 day", "SCHEDULE", 1, 1, False, []
-        )
-        found = self.answer(request_id, "historicalSchedule", request_id)[4]
-        return [session.refDate for session in found]
-
-    def live_bars(self, wanted: Wanted) -> int:
-        request_id = self.official.new_id()
-        self.ask.reqRealTimeBars(request_id, _contract(wanted), 5, "TRADES", True, [])
-        self.answer(request_id, "realtimeBar", request_id)
-        self.ask.cancelRealTimeBars(request_id)
-        return len(self.official.all("realtimeBar", request_id))
-
-    def single_ticks(self, wanted: Wanted, kind: str) -> int:
-        request_id = self.official.new_id()
-        self.ask.reqTickByTickData(request_id, _contract(wanted), kind, 0, False)
-        name = {"BidAsk": "tickByTickBidAsk", "MidPoint": "tickByTickMidPoint"}[kind]
-        self.answer(request_id, name, request_id)
-        self.ask.cancelTickByTickData(request_id)
-        return len(self.official.all(name, request_id))
-
-    def implied_volatility(self, wanted: Wanted, price: float, underlying: float) -> float:
-        request_id = self.official.new_id()
-        self.ask.calculateImpliedVolatility(request_id, _contract(wanted), price, underlying, [])
-        volatility = float(self.answer(request_id, "tickOptionComputation", request_id)[3])
-        self.ask.cancelCalculateImpliedVolatility(request_id)
-        return volatility
-
-    def option_price(self, wanted: Wanted, volatility: float, underlying: float) -> float:
-        request_id = self.official.new_id()
-        self.ask.calculateOptionPrice(request_id, _contract(wanted), volatility, underlying, [])
-        price = float(self.answer(request_id, "tickOptionComputation", request_id)[5])
-        self.ask.cancelCalculateOptionPrice(request_id)
-        return price
-
-
-class _Orders(_Desk):
-    def __init__(self, official: OfficialClient, account: str) -> None:
-        super().__init__(official)
-        self._account = account
-        self._sent: dict[int, tuple[Any, Any]] = {}
-
-    def what_if(self, wanted: Wanted, order: Order) -> float:
-        order_id, made = self.official.new_id(), _order(order, self._account)
-        made.whatIf = True
-        self.ask.placeOrder(order_id, _contract(wanted), made)
-        return float(self.answer(order_id, "openOrder", order_id)[3].initMarginChange)
-
-    def place(self, wanted: Wanted, order: Order) -> int:
-        order_id = self.official.new_id()
-        self._sent[order_id] = (_contract(wanted), _order(order, self._account))
-        self.ask.placeOrder(order_id, *self._sent[order_id])
-        return order_id
-
-    def modify(self, order_id: int, limit: float) -> None:
-        sent, order = self._sent[order_id]
-        order.lmtPrice = limit
-        self.ask.placeOrder(order_id, sent, order)
-
-    def modify_as(self, order_id: int, wanted: Wanted, order: Order) -> None:
-        self.ask.placeOrder(order_id, _contract(wanted), _order(order, self._account))
-
-    def cancel(self, order_id: int) -> None:
-        self.ask.cancelOrder(order_id, order_cancel())
-
-    def cancel_all(self) -> None:
-        self.ask.reqGlobalCancel(order_cancel())
-
-    def told(self, order_id: int) -> Told | None:
-        found = self.official.all("orderStatus", order_id)
-        if not found:
-            return None
-        args = found[-1]
-        return Told(args[1], float(args[2]), float(args[3]), int(args[5]))
-
-    def working(self, *, every_client: bool = False) -> list[str]:
-        self.official.forget("openOrderEnd")
-        self.official.forget("openOrder")
-        (self.ask.reqAllOpenOrders if every_client else self.ask.reqOpenOrders)()
-        self.official.wait("openOrderEnd")
-        return [args[2].orderRef for args in self.official.all("openOrder")]
-
-    def completed(self) -> list[tuple[str, str]]:
-        self.official.forget("completedOrdersEnd")
-        self.official.forget("completedOrder")
-        self.ask.reqCompletedOrders(False)
-        self.official.wait("completedOrdersEnd")
-        return [(args[1].orderRef, args[2].status) for args in self.official.all("completedOrder")]
-
-    def executions(self) -> list[Execution]:
-        request_id = self.official.new_id()
-        self.ask.reqExecutions(request_id, importlib.import_module("ibapi.execution").ExecutionFilter())
-        self.answer(request_id, "execDetailsEnd", request_id)
-        return [
-            Execution(
-                one.execId, one.permId, about.conId, about.secType, one.side, float(one.shares), one.price,
-                one.orderRef,
+            Details(
+                one.contract.conId, one.minTick, one.contract.multiplier,
+                tuple(one.validExchanges.split(",")), tuple(one.marketRuleIds.split(",")),
+                one.contract.lastTradeDateOrContractMonth,
+                one.tradingHours,
             )
-            for _, about, one in self.official.all("execDetails", request_id)
+            for _, one in self._all("contractDetails", req_id)
         ]  # fmt: skip
 
-    def commissions_usd(self) -> dict[str, float]:
-        reports = [args[0] for args in self.official.all("commissionAndFeesReport")]
-        return {one.execId: one.commissionAndFees for one in reports if one.commissionAndFees < UNSET}
+    def chains(self, underlying: Spec) -> list[Chain]:
+        """The option classes on an underlying."""
+        arguments = (underlying.symbol, "", underlying.kind, underlying.con_id)
+        req_id = self.asked("reqSecDefOptParams", *arguments)
+        self.end("securityDefinitionOptionParameterEnd", req_id)
+        return [
+            Chain(args[3], args[1], tuple(sorted(args[5])), tuple(sorted(args[6])))
+            for args in self._all("securityDefinitionOptionParameter", req_id)
+        ]
+
+    def rule(self, rule_id: int) -> list[tuple[float, float]]:
+        """Price steps: from which price, how much."""
+        self._wire("reqMarketRule", rule_id)
+        return [(step.lowEdge, step.increment) for step in self._wait("marketRule", rule_id)[1]]
+
+    def symbols(self, pattern: str) -> list[tuple[int, str]]:
+        """What a pattern finds."""
+        found = self._wait("symbolSamples", self.asked("reqMatchingSymbols", pattern))[1]
+        return [(one.contract.conId, one.contract.symbol) for one in found]
+
+    def price_at(self, spec: Spec, volatility: float, underlying: float) -> float:
+        """The price of an option."""
+        contract = self._client.contract(spec)
+        req_id = self.asked("calculateOptionPrice", contract, volatility, underlying, [])
+        return float(self._wait("tickOptionComputation", req_id)[5])
+
+    def volatility_at(self, spec: Spec, price: float, underlying: float) -> float:
+        """The volatility behind a price."""
+        contract = self._client.contract(spec)
+        req_id = self.asked("calculateImpliedVolatility", contract, price, underlying, [])
+        return float(self._wait("tickOptionComputation", req_id)[3])
 
 
-class _Account(_Desk):
-    def __init__(self, official: OfficialClient, account: str) -> None:
-        super().__init__(official)
-        self._id = account
+class OfficialQuotes(Desk):
+    """Market-data lines; a handle is the request's id."""
 
-    def values(self) -> dict[str, str]:
-        self._updates()
-        return {a[0]: a[1] for a in self.official.all("updateAccountValue") if a[2] in {"", "USD"}}
+    def kind(self, kind: int) -> None:
+        """Live, frozen or delayed from now on."""
+        self._wire("reqMarketDataType", kind)
 
-    def summary(self) -> dict[str, str]:
-        request_id = self.official.new_id()
-        self.ask.reqAccountSummary(request_id, "All", "NetLiquidation,TotalCashValue,InitMarginReq")
-        self.answer(request_id, "accountSummaryEnd", request_id)
-        self.ask.cancelAccountSummary(request_id)
-        return {args[2]: args[3] for args in self.official.all("accountSummary", request_id)}
+    def watch(self, spec: Spec) -> Any:
+        """Open a line."""
+        return self.asked("reqMktData", self._client.contract(spec), "", False, False, [])
 
-    def multi(self) -> dict[str, str]:
-        request_id = self.official.new_id()
-        self.ask.reqAccountUpdatesMulti(request_id, self._id, "", False)
-        self.answer(request_id, "accountUpdateMultiEnd", request_id)
-        self.ask.cancelAccountUpdatesMulti(request_id)
-        return {args[3]: args[4] for args in self.official.all("accountUpdateMulti", request_id)}
+    def quote(self, line: Any) -> Quote:
+        """The line as it stands."""
+        prices = {args[1]: float(args[2]) for args in self._all("tickPrice", line)}
+        sizes = {args[1]: float(args[2]) for args in self._all("tickSize", line)}
+        model = [args for args in self._all("tickOptionComputation", line) if args[1] in {13, 83}]
+        delta, volatility, underlying = (
+            (model[-1][4], model[-1][3], model[-1][10]) if model else (None, None, None)
+        )
+        kinds = self._all("marketDataType", line)
+        return Quote(
+            prices.get(1, prices.get(66)), prices.get(2, prices.get(67)), prices.get(4, prices.get(68)),
+            sizes.get(0, sizes.get(69)), delta, volatility, underlying, kinds[-1][1] if kinds else None,
+        )  # fmt: skip
 
-    def positions(self) -> dict[int, float]:
-        self.official.forget("positionEnd")
-        self.official.forget("position")
-        self.ask.reqPositions()
-        self.official.wait("positionEnd")
-        self.ask.cancelPositions()
-        return {args[1].conId: float(args[2]) for args in self.official.all("position")}
+    def unwatch(self, line: Any) -> None:
+        """Close it."""
+        self._wire("cancelMktData", line)
 
-    def portfolio(self) -> dict[int, tuple[float, float]]:
-        self._updates()
-        return {a[0].conId: (float(a[1]), a[4]) for a in self.official.all("updatePortfolio")}
+    def snapshot(self, spec: Spec) -> Quote:
+        """One look, told to have ended."""
+        line = self.asked("reqMktData", self._client.contract(spec), "", True, False, [])
+        self._wait("tickSnapshotEnd", line)
+        return self.quote(line)
 
-    def gains(self) -> Gains:
-        request_id = self.official.new_id()
-        self.ask.reqPnL(request_id, self._id, "")
-        _, daily, unrealized, _ = self.answer(request_id, "pnl", request_id)
-        self.ask.cancelPnL(request_id)
-        return Gains(daily, unrealized)
+    def follow_ticks(self, spec: Spec, kind: str) -> Any:
+        """Single ticks from now on."""
+        return self.asked("reqTickByTickData", self._client.contract(spec), kind, 0, False)
 
-    def gains_of(self, con_id: int) -> Gains:
-        request_id = self.official.new_id()
-        self.ask.reqPnLSingle(request_id, self._id, "", con_id)
-        _, position, daily, unrealized, _, _ = self.answer(request_id, "pnlSingle", request_id)
-        self.ask.cancelPnLSingle(request_id)
-        return Gains(daily, unrealized, float(position))
+    def ticks(self, stream: Any) -> int:
+        """How many so far."""
+        names = ("tickByTickAllLast", "tickByTickBidAsk", "tickByTickMidPoint")
+        return sum(len(self._all(name, stream)) for name in names)
 
-    def _updates(self) -> None:
-        self.official.forget("accountDownloadEnd")
-        self.ask.reqAccountUpdates(True, self._id)
-        self.official.wait("accountDownloadEnd", self._id)
-        self.ask.reqAccountUpdates(False, self._id)
+    def stop_ticks(self, stream: Any) -> None:
+        """No more."""
+        self._wire("cancelTickByTickData", stream)
 
 
-def connect(host: str, port: int, client_id: int) -> Client:
-    """A connected client. Raises RefusedError with the gateway's error when it does not let it in."""
-    official = OfficialClient()
-    official.connect(port, client_id, host)
-    if not official.all("nextValidId"):
-        told = official.all("error")
-        official.disconnect()
-        raise RefusedError(told[-1][2] if told else 0)
-    account = str(official.all("managedAccounts")[0][0])
-    waiting: Callable[[Callable[[], Any]], Any] = official.until
-    return Client(
-        "ibapi", _Reference(official), _Data(official), _Orders(official, account),
-        _Account(official, account), waiting, official.disconnect, official.errors,
-    )  # fmt: skip
+class OfficialBars(Desk):
+    """Bars; a handle is the request's id."""
+
+    def history(self, spec: Spec, duration: str, size: str, *, keep: bool = False) -> Any:
+        """Bars until now, and those to come if they are kept."""
+        contract = self._client.contract(spec)
+        req_id = self.asked("reqHistoricalData", contract, "", duration, size, "TRADES", 1, 1, keep, [])
+        self.end("historicalDataEnd", req_id)
+        return req_id
+
+    def closes(self, bars: Any) -> list[float]:
+        """Closing prices."""
+        return [float(args[1].close) for args in self._all("historicalData", bars)]
+
+    def updates(self, bars: Any) -> int:
+        """How often the newest changed."""
+        return len(self._all("historicalDataUpdate", bars))
+
+    def stop(self, bars: Any) -> None:
+        """No more."""
+        self._wire("cancelHistoricalData", bars)
+
+    def head(self, spec: Spec) -> str:
+        """When history begins."""
+        req_id = self.asked("reqHeadTimeStamp", self._client.contract(spec), "TRADES", 1, 1)
+        text = str(self._wait("headTimestamp", req_id)[1])
+        self._wire("cancelHeadTimeStamp", req_id)
+        return text[:8]
+
+    def schedule(self, spec: Spec, sessions: int) -> int:
+        """How many sessions are told."""
+        contract, span = self._client.contract(spec), f"{sessions} D"
+        req_id = self.asked("reqHistoricalData", contract, "", span, "1 day", "SCHEDULE", 1, 1, False, [])
+        return len(self._wait("historicalSchedule", req_id)[4])
+
+    def follow_fives(self, spec: Spec) -> Any:
+        """Five-second bars from now on."""
+        return self.asked("reqRealTimeBars", self._client.contract(spec), 5, "TRADES", False, [])
+
+    def fives(self, stream: Any) -> int:
+        """How many so far."""
+        return len(self._all("realtimeBar", stream))
+
+    def stop_fives(self, stream: Any) -> None:
+        """No more."""
+        self._wire("cancelRealTimeBars", stream)

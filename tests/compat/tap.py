@@ -1,110 +1,106 @@
-"""A tap on the line between a client and the gateway: it passes every byte on and notes the messages.
+"""A wire tap: relays one side to the other unchanged and counts the messages that really passed.
 
-It cuts the streams into frames by itself, so that what the suite says of a message does not rest on either
-side's own idea of it.
+It knows frames and message ids and nothing else, and shares no code with the gateway or a client.
 """
 
 import socket
+import struct
 import threading
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Self
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Final
 
-HOST = "127.0.0.1"
-GREETING = b"API\0"
-PREFIX = 4
+_GREETING: Final = b"API\0"
+_CHUNK: Final = 1 << 16
+
+Traffic = tuple[Counter[int], Counter[int]]
 
 
-@dataclass
 class _Frames:
-    """The message numbers in one direction of one connection."""
+    """Message ids in a byte stream that begins with `preamble` raw bytes and one frame without an id."""
 
-    held: bytes = b""
-    skipped: int = 0  # frames that carry no message number: the handshake
-    seen: set[int] = field(default_factory=set)
+    def __init__(self, preamble: int) -> None:
+        self._skip = preamble
+        self._greeted = False
+        self._buffer = b""
 
-    def feed(self, data: bytes) -> None:
-        """Take what came over the line, in whatever pieces."""
-        self.held += data
-        self.held = self.held.removeprefix(GREETING)
-        while len(self.held) >= PREFIX:
-            length = int.from_bytes(self.held[:PREFIX], "big")
-            if len(self.held) < PREFIX + length:
+    def feed(self, data: bytes) -> Iterator[int]:
+        """The ids of the messages that `data` completes."""
+        self._buffer += data
+        if self._skip:
+            if len(self._buffer) < self._skip:
                 return
-            payload, self.held = self.held[PREFIX : PREFIX + length], self.held[PREFIX + length :]
-            if self.skipped:
-                self.skipped -= 1
-            else:
-                self.seen.add(int(payload.split(b"\0", 1)[0]))
+            self._buffer, self._skip = self._buffer[self._skip :], 0
+        while len(self._buffer) >= 4:
+            (size,) = struct.unpack_from(">I", self._buffer)
+            if len(self._buffer) < 4 + size:
+                return
+            payload, self._buffer = self._buffer[4 : 4 + size], self._buffer[4 + size :]
+            if self._greeted:
+                yield int(payload.partition(b"\0")[0])
+            self._greeted = True
 
 
 class Tap:
-    """Listens on a free port and leads every connection to the gateway's."""
+    """Listens on a port of this machine for any number of clients of the gateway on `target`."""
 
-    def __init__(self, gateway_port: int) -> None:
-        self._gateway_port = gateway_port
-        self._asked: list[_Frames] = []
-        self._told: list[_Frames] = []
-        self._threads: list[threading.Thread] = []
-        self._sockets: list[socket.socket] = []
-        self._listener = socket.create_server((HOST, 0))
-        self.port: int = self._listener.getsockname()[1]
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._lock = threading.Lock()
+        self._sent: Counter[int] = Counter()
+        self._received: Counter[int] = Counter()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
 
-    def __enter__(self) -> Self:
-        self._run(self._accept)
-        return self
+    def traffic(self) -> Traffic:
+        """Messages so far by id: of clients, of the gateway."""
+        with self._lock:
+            return self._sent.copy(), self._received.copy()
 
-    def __exit__(self, *_: object) -> None:
-        for one in (self._listener, *self._sockets):
-            _hang_up(one)
-        for thread in self._threads:
-            thread.join(5.0)
-
-    @property
-    def asked(self) -> frozenset[int]:
-        """Numbers of the messages that clients sent."""
-        return frozenset().union(*(frames.seen for frames in self._asked))
-
-    @property
-    def told(self) -> frozenset[int]:
-        """Numbers of the messages that the gateway sent."""
-        return frozenset().union(*(frames.seen for frames in self._told))
-
-    def _run(self, work: object, *args: object) -> None:
-        assert callable(work)
-        thread = threading.Thread(target=work, args=args, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    def close(self) -> None:
+        """Take no more clients."""
+        self._listening.close()
 
     def _accept(self) -> None:
         while True:
             try:
-                client, _ = self._listener.accept()
+                client, _ = self._listening.accept()
             except OSError:
                 return
-            gateway = socket.create_connection((HOST, self._gateway_port))
-            self._sockets += [client, gateway]
-            asked, told = _Frames(skipped=1), _Frames(skipped=1)
-            self._asked.append(asked)
-            self._told.append(told)
-            self._run(_pass, client, gateway, asked)
-            self._run(_pass, gateway, client, told)
+            gateway = socket.create_connection(("127.0.0.1", self._target))
+            for source, sink, frames, counts in (
+                (client, gateway, _Frames(len(_GREETING)), self._sent),
+                (gateway, client, _Frames(0), self._received),
+            ):
+                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                threading.Thread(
+                    target=self._relay, args=(source, sink, frames.feed, counts), daemon=True
+                ).start()
 
-
-def _pass(source: socket.socket, sink: socket.socket, frames: _Frames) -> None:
-    """Hand bytes on until one side hangs up, then hang up on both."""
-    try:
-        while data := source.recv(1 << 16):
-            frames.feed(data)
-            sink.sendall(data)
-    except OSError:
-        pass  # the other side went first
-    for one in (sink, source):
-        _hang_up(one)
-
-
-def _hang_up(one: socket.socket) -> None:
-    """End a connection in such a way that a thread that waits on it wakes."""
-    with suppress(OSError):  # it was never connected, or the other side went first
-        one.shutdown(socket.SHUT_RDWR)
-    one.close()
+    def _relay(
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        feed: Callable[[bytes], Iterator[int]],
+        counts: Counter[int],
+    ) -> None:
+        while True:
+            try:
+                data = source.recv(_CHUNK)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            with self._lock:
+                counts.update(feed(data))
+            try:
+                sink.sendall(data)
+            except OSError:
+                break
+        for end in (sink, source):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+        source.close()
