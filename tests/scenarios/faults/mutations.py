@@ -28,7 +28,7 @@ from bot.broker.quotes import LineBook
 from bot.broker.requests import Requests
 from bot.daemon import Daemon
 from bot.durability import Durability
-from bot.engine.state import EngineState, OrderLine
+from bot.engine.state import EngineState
 from bot.errors import BrokerError
 from bot.events import AccountTaken, Alert, Feed, OperatorCommanded, PlaceOrder, QuotesTaken
 from bot.feeds import PublishedFeeds
@@ -175,10 +175,6 @@ def error_ends_it(evidence: Evidence, order_id: int, code: int, text: str) -> No
     order = evidence._by_id[evidence.client_id, order_id]
     order.status, order.code, order.reason = OrderStatus.CANCELLED, code, text
     evidence._tell(order)
-
-
-def taken_for_working(line: OrderLine, _time: datetime) -> OrderLine:
-    return dataclasses.replace(line, order=dataclasses.replace(line.order, status=OrderStatus.WORKING))
 
 
 async def empty_when_late(requests: Requests, key: Any, within_s: float) -> list[Any]:
