@@ -28,7 +28,8 @@ from bot.broker.quotes import LineBook
 from bot.broker.requests import Requests
 from bot.daemon import Daemon
 from bot.durability import Durability
-from bot.engine.state import EngineState
+from bot.engine.book import with_order
+from bot.engine.state import EngineState, OrderLine
 from bot.errors import BrokerError
 from bot.events import AccountTaken, Alert, Feed, OperatorCommanded, PlaceOrder, QuotesTaken
 from bot.feeds import PublishedFeeds
@@ -175,6 +176,11 @@ def error_ends_it(evidence: Evidence, order_id: int, code: int, text: str) -> No
     order = evidence._by_id[evidence.client_id, order_id]
     order.status, order.code, order.reason = OrderStatus.CANCELLED, code, text
     evidence._tell(order)
+
+
+def taken_for_working(state: EngineState, line: OrderLine, _theirs: object, _time: datetime) -> EngineState:
+    working = dataclasses.replace(line, order=dataclasses.replace(line.order, status=OrderStatus.WORKING))
+    return with_order(state, working)
 
 
 async def empty_when_late(requests: Requests, key: Any, within_s: float) -> list[Any]:
