@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.segments import Record, read_records
+from market.rounding import round_price
 from strategies import iron_condor
 from strategies.hedge_state import LAYER_OF
 
@@ -19,9 +20,19 @@ class Trade:
     closed: str = ""
     units_opened: int = 0
     units_closed: int = 0
-    entry: str = ""
-    exit: str = ""
     reason: str = ""
+    prices: dict[str, dict[str, tuple[int, float]]] = field(default_factory=dict)
+    """By verb and order reference: units so far, and their average price in points."""
+
+    @property
+    def entry(self) -> str:
+        """Average price of what was opened."""
+        return _average(self.prices.get("open", {}))
+
+    @property
+    def exit(self) -> str:
+        """Average price of what was closed."""
+        return _average(self.prices.get("close", {}))
 
 
 @dataclass(slots=True)
@@ -76,6 +87,12 @@ def summarise(journal: Path) -> Summary:
         if reader is not None:
             reader(summary, record)
     return summary
+
+
+def _average(fills: dict[str, tuple[int, float]]) -> str:
+    """Average price over several orders, each weighed by its units; empty without a priced fill."""
+    units = sum(count for count, _ in fills.values())
+    return f"{round_price(sum(count * price for count, price in fills.values()) / units):g}" if units else ""
 
 
 def _account(summary: Summary, record: Record) -> None:
@@ -134,13 +151,16 @@ def _booked(summary: Summary, body: dict[str, Any]) -> None:
     if more <= 0 or trade is None or reference not in summary.intents:
         return
     summary.filled[reference] = units
-    price = body["reason"].rpartition(" at ")[2]
-    if summary.intents.get(reference) == "open":
+    verb = "open" if summary.intents[reference] == "open" else "close"
+    price = body["reason"].rpartition(" at ")
+    if price[1]:  # before the legs make whole units there is no price of a unit
+        trade.prices.setdefault(verb, {})[reference] = (units, float(price[2]))
+    if verb == "open":
         trade.units_opened += more
-        trade.opened, trade.entry = trade.opened or body["session"], price
+        trade.opened = trade.opened or body["session"]
     else:
         trade.units_closed += more
-        trade.closed, trade.exit = body["session"], price
+        trade.closed = body["session"]
     for order in summary.hedge_orders:
         if order["order_ref"] == reference:
             order["filled"] = units
