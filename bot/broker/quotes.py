@@ -77,6 +77,7 @@ class LineBook:
         self._requests: dict[int, int] = {}
         self._refused: frozenset[int] = frozenset()
         self._ticked: dict[int, Line] = {}
+        self._proves_nothing: set[int] = set()  # ticked before the interruption, and not since
         self._proved: dict[Feed, datetime] = {}
         self._alive: tuple[Feed, ...] = ()
 
@@ -117,8 +118,9 @@ class LineBook:
         self.interrupt()
 
     def interrupt(self) -> None:
-        """A data farm broke: every class of data has to prove itself anew."""
+        """A data farm broke: every class of data has to prove itself anew, by a tick from now on."""
         self._proved.clear()
+        self._proves_nothing.update(self._ticked)
 
     def contract_of(self, request_id: int) -> int | None:
         """The contract streamed under a request id."""
@@ -140,7 +142,7 @@ class LineBook:
             line.last = price
         else:
             return
-        self._ticked[line.con_id] = line
+        self._tick(line)
 
     def size_tick(self, request_id: int, kind: int, size: float) -> None:
         """A size alone, raw."""
@@ -153,7 +155,7 @@ class LineBook:
             line.ask_size = size
         else:
             return
-        self._ticked[line.con_id] = line
+        self._tick(line)
 
     def blank(self, request_id: int | None) -> None:
         """A tick of this line, or of one we cannot tell, could not be read: what stood may no longer hold."""
@@ -162,7 +164,7 @@ class LineBook:
             if line is None:
                 continue
             line.bid = line.ask = line.last = 0.0
-            self._ticked[line.con_id] = line
+            self._tick(line)
 
     def generic_tick(self, request_id: int, kind: int, value: float) -> None:
         """Trading in the contract is halted (1 by an authority, 2 by volatility), or goes on (0): what is
@@ -171,14 +173,14 @@ class LineBook:
         line = self._lines.get(request_id)
         if line is not None and kind == _HALTED and line.is_halted is not (value > 0.0):
             line.is_halted = value > 0.0
-            self._ticked[line.con_id] = line
+            self._tick(line)
 
     def data_type(self, request_id: int, kind: int) -> None:
         """The broker says whether a line is live (1), frozen (2) or delayed (3, 4)."""
         line = self._lines.get(request_id)
         if line is not None and line.is_live is not (kind == _LIVE):
             line.is_live = kind == _LIVE
-            self._ticked[line.con_id] = line
+            self._tick(line)
 
     def take(self, now: datetime, anyway: bool = False) -> QuotesTaken | None:
         """Quotes that changed since the last look and the feeds that are alive.
@@ -189,18 +191,23 @@ class LineBook:
         quotes: list[QuoteRow] = []
         for con_id in sorted(self._ticked):
             line = self._ticked[con_id]
-            if line.is_live:
+            if line.is_live and con_id not in self._proves_nothing:
                 self._proved[line.feed] = now
             quote = line.quote()
             if quote != line.taken:
                 line.taken = quote
                 quotes.append(quote)
         self._ticked.clear()
+        self._proves_nothing.clear()
         alive = tuple(feed for feed in Feed if self._is_alive(feed, now))
         if not quotes and alive == self._alive and not anyway:
             return None
         self._alive = alive
         return QuotesTaken(tuple(quotes), alive)
+
+    def _tick(self, line: Line) -> None:
+        self._ticked[line.con_id] = line
+        self._proves_nothing.discard(line.con_id)
 
     def _is_alive(self, feed: Feed, now: datetime) -> bool:
         proved = self._proved.get(feed)

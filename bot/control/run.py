@@ -29,7 +29,7 @@ from config.rules import Rules
 from config.settings import Settings
 
 HOST_SKEW_S_MAX = 2.0
-FEED_SILENCE_S = 20.0  # a class of quotes without a tick for so long is dead: found within half a minute
+FEED_SILENCE_S = 18.0  # a class of quotes without a tick for so long is dead: looked at every five seconds
 
 
 def run_daemon(loaded: LoadedSettings, rules_path: Path) -> None:

@@ -46,10 +46,19 @@ def may_evaluate(state: EngineState, time: datetime) -> bool:
 
 
 def look_overdue(state: EngineState, time: datetime) -> bool:
-    """Whether the last look is long past: data that stand still bring no snapshot that would ask for one."""
-    return may_evaluate(state, time) and (
-        state.evaluated_at is None or time - state.evaluated_at >= UNCHANGED_LOOK
-    )
+    """Whether the last look is long past: data that stand still bring no snapshot that would ask for one.
+
+    While a feed that is asked for gives no sign of life, every look is due until that is a cause in force.
+    """
+    if not may_evaluate(state, time):
+        return False
+    if state.evaluated_at is None or time - state.evaluated_at >= UNCHANGED_LOOK:
+        return True
+    return not _is_silence_known(state) and any(feed not in state.alive for feed in state.feeds_asked)
+
+
+def _is_silence_known(state: EngineState) -> bool:
+    return any(cause is Cause.DATA for cause, _ in state.risk.causes)
 
 
 def nothing_read_changed(state: EngineState, event: QuotesTaken, time: datetime) -> bool:
@@ -61,8 +70,7 @@ def nothing_read_changed(state: EngineState, event: QuotesTaken, time: datetime)
         return False
     if state.working():
         return False
-    is_known = any(cause is Cause.DATA for cause, _ in state.risk.causes)
-    if not is_known and any(feed not in event.alive for feed in state.feeds_asked):
+    if not _is_silence_known(state) and any(feed not in event.alive for feed in state.feeds_asked):
         return False
     return set(state.read).isdisjoint([row[0] for row in event.quotes])
 

@@ -174,9 +174,8 @@ def _quotes_taken(state: EngineState, event: QuotesTaken, time: datetime, sessio
     quotes = dict(state.quotes)
     for con_id, bid, ask, last in event.quotes:
         quotes[con_id] = Quote(bid, ask, last, time)
-    alive = dict(state.alive)
-    for feed in event.alive:
-        alive[feed] = time
+    # A feed that is no longer told to live has lost its proof, however fresh that was.
+    alive = dict.fromkeys(event.alive, time)
     state = replace(state, time=time, session=session, quotes=quotes, alive=alive)
     if not may_evaluate(state, time):
         return Step(state)

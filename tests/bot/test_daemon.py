@@ -1,7 +1,7 @@
 """The daemon at work on a scripted account: what is durable, what is asked, and how it comes back."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -214,14 +214,29 @@ def test_quotes_keep_the_heartbeat_away_and_silence_asks_for_it(desk: Desk) -> N
     assert calls[calls.index("silence") :].count("heartbeat") > 10
 
 
-def test_data_that_stand_still_reduce_trading_within_two_minutes(desk: Desk) -> None:
+def test_data_that_stand_still_reduce_trading_within_a_minute_and_are_then_left_alone(desk: Desk) -> None:
     async def script() -> EngineState:
         desk.broker().silent = True
         return await desk.trade(START + timedelta(minutes=2))
 
     state = play(desk, script)
     assert [cause for cause, _ in state.risk.causes] == [Cause.DATA]
-    assert [record.body["quotes"] for record in desk.records("QuotesTaken")] == [[], [], []]
+    taken = desk.records("QuotesTaken")
+    assert not any(record.body["quotes"] for record in taken)
+    reduced = next(record for record in desk.records("Decision") if record.body["strategy"] == "risk")
+    reduced_at = datetime.fromisoformat(reduced.time)
+    assert reduced_at - START < timedelta(seconds=40)  # thirty of them from when the lines were asked for
+    assert len([record for record in taken if datetime.fromisoformat(record.time) > reduced_at]) <= 2
+
+
+def test_a_feed_that_dies_after_it_lived_is_found_at_the_next_look(desk: Desk) -> None:
+    async def script() -> EngineState:
+        broker = desk.broker()
+        asyncio.get_running_loop().call_later(72.0, setattr, broker, "alive", ())
+        return await desk.trade(START + timedelta(seconds=80))
+
+    state = play(desk, script)
+    assert [cause for cause, _ in state.risk.causes] == [Cause.DATA]
 
 
 def test_a_quiet_market_whose_feeds_live_keeps_trading_active(desk: Desk) -> None:

@@ -20,12 +20,15 @@ ROOT = Path(__file__).parents[2]
 WAIT_S = 60.0  # a machine with other work to do is slow, not wrong
 _FEEDS = {
     "VX_SETTLEMENT": "vx_settlement",
+    "SPX": "spx",
     "VIX": "vix",
     "VVIX": "vvix",
     "REER": "reer",
     "PPI": "ppi",
     "TREASURY_10Y": "treasury_10y",
     "BAA_YIELD": "baa",
+    "VNQ": "vnq",
+    "VNQ_DISTRIBUTION": "vnq_distribution",
 }
 
 

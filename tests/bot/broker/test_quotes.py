@@ -237,6 +237,28 @@ def test_a_broken_farm_makes_every_feed_prove_itself_anew(code: int) -> None:
     at_the_desk(script)
 
 
+def test_ticks_from_before_the_farm_broke_prove_nothing_after_it() -> None:
+    async def script(desk: Desk) -> None:
+        ids = await streaming(desk, CALL)
+        tick(desk, ids[CALL.con_id], BID, 5.0, 10)
+        await desk.settle()
+        desk.gateway.error(-1, 2103)
+        await desk.settle()
+        assert desk.broker.take_quotes() == QuotesTaken(((CALL.con_id, 5.0, None, None),), ())
+        tick(desk, ids[CALL.con_id], BID, 5.0, 10)
+        await desk.settle()
+        assert desk.broker.take_quotes() == QuotesTaken((), (Feed.OPTION,))
+        tick(desk, ids[CALL.con_id], BID, 5.1, 10)
+        await desk.settle()
+        desk.gateway.error(-1, 2103)
+        await desk.settle()
+        tick(desk, ids[CALL.con_id], BID, 5.1, 10)
+        await desk.settle()
+        assert desk.broker.take_quotes() == QuotesTaken(((CALL.con_id, 5.1, None, None),), (Feed.OPTION,))
+
+    at_the_desk(script)
+
+
 @pytest.mark.parametrize("code", [101, 200, 354, 10089, 10090, 10168, 10186, 10197])
 def test_a_refused_line_is_told_and_has_no_quote(code: int) -> None:
     async def script(desk: Desk) -> None:

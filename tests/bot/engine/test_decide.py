@@ -119,10 +119,30 @@ def test_a_feed_that_fell_silent_is_looked_at_until_trading_is_reduced() -> None
 
 
 def test_a_look_is_overdue_after_a_minute_of_a_session_only() -> None:
-    state = ready(evaluated_at=NOW)
+    state = ready(evaluated_at=NOW, feeds_asked={})
     assert [decide.look_overdue(state, later(s)) for s in (0, 59, 60)] == [False, False, True]
     assert decide.look_overdue(replace(state, evaluated_at=None), NOW)
     assert not decide.look_overdue(replace(state, connected=False), later(600))
+
+
+def test_a_feed_that_gives_no_sign_of_life_is_looked_at_each_time_until_that_is_known() -> None:
+    state = ready(evaluated_at=NOW, feeds_asked={Feed.INDEX: NOW}, alive={Feed.INDEX: NOW})
+    assert not decide.look_overdue(state, later(5))
+    silent = replace(state, alive={Feed.OPTION: NOW})
+    assert decide.look_overdue(silent, later(5))
+    known = replace(silent, risk=silent.risk.with_cause(Cause.DATA, "silent"))
+    assert [decide.look_overdue(known, later(s)) for s in (5, 60)] == [False, True]
+
+
+def test_a_feed_that_is_told_to_live_no_more_loses_its_proof_at_once(
+    strategies: dict[str, Evaluation],
+) -> None:
+    asked = {Feed.INDEX: later(-60)}
+    state = ready(evaluated_at=NOW, look_due=False, feeds_asked=asked, alive={Feed.INDEX: NOW})
+    reduced = step(state, TimedEvent(later(5), QuotesTaken((), ()))).state
+    assert dict(reduced.risk.causes) == {Cause.DATA: "no proof of a live index feed"}
+    proved = step(reduced, TimedEvent(later(70), QuotesTaken((), (Feed.INDEX,)))).state
+    assert proved.risk.causes == ()
 
 
 def test_an_order_under_way_is_looked_after_at_every_snapshot() -> None:
@@ -183,9 +203,15 @@ def opening(recorded: Recorded) -> tuple[EngineState, datetime]:
     ), timed.time
 
 
+def still(state: EngineState, time: datetime) -> QuotesTaken:
+    """A snapshot in which no quote moved and the feeds that lived still live."""
+    lived = (feed for feed in Feed if feed in state.alive)
+    return QuotesTaken((), tuple(feed for feed in lived if time - state.alive[feed] <= timedelta(minutes=1)))
+
+
 def test_the_recorded_moment_opens_a_condor_when_nothing_is_wrong(recorded: Recorded) -> None:
     state, time = opening(recorded)
-    done = step(state, TimedEvent(time, QuotesTaken((), ())))
+    done = step(state, TimedEvent(time, still(state, time)))
     (order,) = placed(done)
     (decision,) = [one for one in done.decisions if one.verb is Verb.OPEN]
     assert (order.decision, order.order_ref) == (decision.decision_id, decision.order_ref)
@@ -198,7 +224,7 @@ def test_no_order_leaves_with_any_fault(recorded: Recorded, faults: set[str]) ->
     state, time = opening(recorded)
     for fault in sorted(faults):
         state = FAULTS[fault](state, time)
-    assert placed(step(state, TimedEvent(time, QuotesTaken((), ())))) == []
+    assert placed(step(state, TimedEvent(time, still(state, time)))) == []
 
 
 @settings(max_examples=40, deadline=None)
@@ -213,7 +239,7 @@ def test_no_order_leaves_outside_the_hours_of_trading(recorded: Recorded, minute
         account_time=moved,
         feeds_asked={},
     )
-    done = step(state, TimedEvent(moved, QuotesTaken((), ())))
+    done = step(state, TimedEvent(moved, still(state, moved)))
     window = datetime(2026, 3, 2, 15, tzinfo=UTC) <= moved < datetime(2026, 3, 2, 20, tzinfo=UTC)
     if not window:
         assert placed(done) == []
@@ -221,8 +247,8 @@ def test_no_order_leaves_outside_the_hours_of_trading(recorded: Recorded, minute
 
 def test_a_second_look_at_the_same_moment_does_not_order_again(recorded: Recorded) -> None:
     state, time = opening(recorded)
-    first = step(state, TimedEvent(time, QuotesTaken((), ())))
-    again = step(replace(first.state, look_due=True), TimedEvent(time, QuotesTaken((), ())))
+    first = step(state, TimedEvent(time, still(state, time)))
+    again = step(replace(first.state, look_due=True), TimedEvent(time, still(state, time)))
     assert placed(again) == []
 
 
