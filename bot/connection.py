@@ -13,8 +13,8 @@ from hashlib import sha256
 
 from bot.engine.state import EngineState
 from bot.errands import Errands
-from bot.errors import BrokerError, NotPaperAccountError
-from bot.events import Alert, Connected, Disconnected, Event
+from bot.errors import BrokerError, NotPaperAccountError, ReadOnlyApiError
+from bot.events import Alert, Connected, Disconnected, Event, Halted
 from bot.jobs import FAR_FUTURE
 from bot.port import BrokerPort, Observers
 from bot.stopping import StopAskedError, StopSignal
@@ -36,13 +36,15 @@ OUTAGE_TOLD_AGAIN = timedelta(hours=1)
 class Daemonry:
     """What a connection needs of the daemon it belongs to.
 
-    `take` carries an event through the engine at once, `drain` everything that has come in, `account` takes
-    the account's figures, and `ready` is told that the book is reconciled.
+    `take` carries an event through the engine at once, `durable` puts the journal on the disk, `drain` takes
+    everything that has come in, `account` the account's figures, and `ready` is told that the book is
+    reconciled.
     """
 
     now: Callable[[], datetime]
     state: Callable[[], EngineState]
     take: Callable[[Event], Awaitable[None]]
+    durable: Callable[[], Awaitable[None]]
     post: Callable[[Event], None]
     drain: Callable[[], Awaitable[None]]
     account: Callable[[datetime], Awaitable[None]]
@@ -85,7 +87,8 @@ class Connection:
     async def make(self, connected: Connected | None = None) -> None:
         """Try, ever more slowly, until the gateway answers and the book is reconciled; a stop ends it.
 
-        `connected` is a connection that stands already. Raises NotPaperAccountError.
+        `connected` is a connection that stands already. Raises NotPaperAccountError, and ReadOnlyApiError
+        behind a halt: trying again changes nothing, so a person has to.
         """
         attempt = 0
         while not self._stop.reason:
@@ -95,6 +98,10 @@ class Connection:
                 await self._establish(connected)
                 return
             except NotPaperAccountError:
+                raise
+            except ReadOnlyApiError as error:
+                await self._daemon.take(Halted(str(error)))
+                await self._daemon.durable()
                 raise
             except StopAskedError:
                 return

@@ -132,6 +132,7 @@ class Daemon:
             now=self._now,
             state=lambda: self.state,
             take=self._take,
+            durable=lambda: self._durability.now(self._now()),
             post=self.post,
             drain=self._drain,
             account=self._take_account,

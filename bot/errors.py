@@ -35,6 +35,12 @@ class NotPaperAccountError(BrokerError):
     exit_code = 77
 
 
+class ReadOnlyApiError(BrokerError):
+    """The gateway's API is read-only: no order would be taken, however often it is asked."""
+
+    exit_code = 78
+
+
 class ResumeRefusedError(AlvhError):
     """Trading stays halted; the text says why."""
 

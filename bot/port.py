@@ -42,7 +42,8 @@ class BrokerPort(Protocol):
     async def connect(self) -> Connected:
         """Open the session.
 
-        Raises NotPaperAccountError before anything else, BrokerUnreachableError otherwise.
+        Raises NotPaperAccountError before anything else, ReadOnlyApiError where no order would be taken,
+        BrokerUnreachableError otherwise.
         """
 
     async def disconnect(self) -> None:

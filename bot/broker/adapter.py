@@ -14,14 +14,14 @@ from typing import Any
 
 from bot.broker import listing
 from bot.broker.contracts import order_terms
-from bot.broker.inbox import ACCOUNT, TIME
+from bot.broker.inbox import ACCOUNT, READ_ONLY, TIME, is_read_only
 from bot.broker.orders import OrderDesk
 from bot.broker.quotes import LineBook
 from bot.broker.reconciliation import reconciled
 from bot.broker.requests import Key, RefusedError
 from bot.broker.session import Hooks, Session, require_paper
 from bot.clock import BrokerClock, Clock, host_ahead_s
-from bot.errors import BrokerError, BrokerUnreachableError, NotPaperAccountError
+from bot.errors import BrokerError, BrokerUnreachableError, NotPaperAccountError, ReadOnlyApiError
 from bot.events import (
     AccountTaken,
     Alert,
@@ -107,7 +107,8 @@ class IbBroker:
         """Greet the gateway, check its account and prove that it answers every kind of list to the end.
 
         Raises NotPaperAccountError before anything else can be the matter, BrokerUnreachableError when the
-        gateway does not answer or the client id is taken. The lines of the last session are streamed again.
+        gateway does not answer or the client id is taken, ReadOnlyApiError when it takes no orders. The lines
+        of the last session are streamed again.
         """
         await self.disconnect()
         # What is learned while connecting is not told piece by piece: the reconciliation that has to follow
@@ -137,8 +138,10 @@ class IbBroker:
             await self._ask(ACCOUNT, lambda: session.client.reqAccountUpdates(True, self._account))
             await self.reconcile()
             self._require_session()
-        except BaseException:
+        except BaseException as error:
             await self.disconnect()
+            if isinstance(error, RefusedError) and is_read_only(error.code, error.text):
+                raise ReadOnlyApiError(READ_ONLY) from error
             raise
         self._epoch += 1
         self._is_telling = True

@@ -15,7 +15,7 @@ from typing import Any
 from bot.broker.evidence import Evidence, commission_event
 from bot.broker.quotes import LineBook
 from bot.broker.requests import Requests
-from bot.events import AccountTaken, Alert, CommissionReported, Event
+from bot.events import AccountTaken, Alert, CommissionReported, Event, Halted
 from market.rounding import round_price
 
 POSITIONS = "positions"
@@ -25,7 +25,8 @@ ACCOUNT = "the account"
 TIME = "the time"
 
 CLIENT_ID_IN_USE = 326
-_READ_ONLY = 321
+_BAD_REQUEST = 321  # also what a read-only API says, to orders and to lists of them
+READ_ONLY = "the gateway's API is read-only: clear `Read-Only API` in its API settings"
 _LINK_LOST = {1100, 1300, 2110}
 _LINK_RESTORED = {1101: True, 1102: False}  # code -> whether the subscriptions are gone
 _FARM_BROKEN = {2103, 2105, 2157}
@@ -168,6 +169,9 @@ class Inbox:
             self.on_foreign(account)
 
     def _error(self, request_id: int, code: int, text: str, *_: Any) -> None:
+        if is_read_only(code, text):
+            # Before the order's own refusal: nothing may be ordered in its place.
+            self.tell(Halted(READ_ONLY))
         if code in _LINK_LOST:
             self.lines.interrupt()
             self.on_link(False, False, f"{code} {text}")
@@ -195,7 +199,12 @@ class Inbox:
             return
         if code in _FARM_BROKEN or code == _COMPETING_SESSION:
             self.lines.interrupt()
-        if code == _READ_ONLY:
+        if code == _BAD_REQUEST:
             self.requests.refuse_named(code, text)
-        level = "error" if code in {_READ_ONLY, _COMPETING_SESSION} else "warning"
+        level = "error" if code in {_BAD_REQUEST, _COMPETING_SESSION} else "warning"
         self.notify(Alert(level, "broker_message", f"{code} {text}"))
+
+
+def is_read_only(code: int, text: str) -> bool:
+    """Whether the gateway says that its API takes no orders."""
+    return code == _BAD_REQUEST and "read-only" in text.lower()

@@ -181,7 +181,10 @@ async def _until_stopped(
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     if until_eof:
-        loop.add_reader(sys.stdin.fileno(), stopped.set)
+        try:
+            loop.add_reader(sys.stdin.fileno(), stopped.set)
+        except PermissionError:
+            stopped.set()  # a plain file or /dev/null cannot be waited for: there is no parent behind it
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     while not stopped.is_set():

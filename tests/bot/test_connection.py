@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.connection import RECONNECT_MAX_S, back_off_s
+from bot.errors import ReadOnlyApiError
 from bot.events import Connected, Disconnected
 from market.sessions import MARKET_TZ
 from tests.bot.daemon_desk import START, Desk, one_condor_is_wanted, play
@@ -63,6 +64,36 @@ def test_a_stop_asked_for_while_a_failed_connection_is_being_closed_ends_at_once
         return loop.time() - asked[0]
 
     assert play(desk, script) < 2.0
+
+
+def test_a_gateway_that_came_back_read_only_halts_and_is_not_tried_again(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "journal")
+    tried = []
+
+    async def script() -> None:
+        broker = desk.broker()
+        daemon, journal = desk.daemon()
+
+        async def refuse() -> Connected:
+            tried.append(asyncio.get_running_loop().time())
+            raise ReadOnlyApiError("the API is read-only")
+
+        def come_back_read_only() -> None:
+            broker.connect = refuse  # type: ignore[method-assign]  # the double's own behaviour
+            broker.drop()
+
+        asyncio.get_running_loop().call_later(60.0, come_back_read_only)
+        try:
+            await daemon.run()
+        finally:
+            journal.release()
+
+    with pytest.raises(ExceptionGroup) as ended:
+        play(desk, script)
+    assert ended.group_contains(ReadOnlyApiError)
+    assert len(tried) == 1
+    (halt,) = desk.records("Halted")
+    assert halt.body["reason"] == "the API is read-only"
 
 
 def test_an_outage_is_told_after_five_minutes_and_every_hour_until_it_is_over(tmp_path: Path) -> None:

@@ -46,6 +46,19 @@ def test_controls_that_make_no_sense_end_it_with_78(arguments: tuple[str, ...], 
     assert complaint in told
 
 
+def test_a_gateway_that_ends_with_its_input_and_has_none_ends_at_once_and_cleanly() -> None:
+    done = subprocess.run(
+        [*COMMAND, "--until-eof"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["port"]
+
+
 def test_a_script_cannot_go_on_with_a_kept_account(tmp_path: Path) -> None:
     code, told = refused("--script", "any.toml", "--state", str(tmp_path / "state"))
     assert (code, "--state" in told) == (78, True)

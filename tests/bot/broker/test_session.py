@@ -137,21 +137,6 @@ def test_a_list_without_its_end_marker_is_no_connection(name: str) -> None:
     at_the_desk(script, gateway=gateway, connect=False, request_timeout_s=2.0)
 
 
-def test_a_read_only_gateway_is_told_and_does_not_hang() -> None:
-    gateway = ScriptedGateway()
-    gateway.answers[16] = lambda _: gateway.error(
-        -1, 321, "The API interface is currently in Read-Only mode."
-    )
-
-    async def script(desk: Desk) -> None:
-        with pytest.raises(Exception, match=r"321.*Read-Only"):
-            await desk.broker.connect()
-        assert asyncio.get_running_loop().time() < 1.0
-        assert any("Read-Only" in alert.text for alert in desk.alerts)
-
-    at_the_desk(script, gateway=gateway, connect=False)
-
-
 def test_a_lost_socket_is_told_once_and_its_orders_can_not_be_sent() -> None:
     async def script(desk: Desk) -> None:
         desk.gateway.hang_up()
