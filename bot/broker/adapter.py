@@ -20,6 +20,7 @@ from bot.broker.quotes import LineBook
 from bot.broker.reconciliation import reconciled
 from bot.broker.requests import Key, RefusedError
 from bot.broker.session import Hooks, Session, require_paper
+from bot.broker.skew import SkewWatch
 from bot.clock import BrokerClock, Clock, host_ahead_s
 from bot.errors import BrokerError, BrokerUnreachableError, NotPaperAccountError, ReadOnlyApiError
 from bot.events import (
@@ -89,8 +90,7 @@ class IbBroker:
         self._wanted: tuple[int, ...] = ()
         self._epoch = 0
         self._account_asked: datetime | None = None
-        self._host_skew_s_max = host_skew_s_max
-        self._is_skew_told = False
+        self._skew = SkewWatch(host_skew_s_max, isinstance(clock, BrokerClock))
         self._is_telling = False
         self._order_id_floor = 0
         self._session: Session | None = None
@@ -313,15 +313,9 @@ class IbBroker:
             server_time, answered = datetime.fromtimestamp(answer[0], UTC), host.now()
             if isinstance(clock, BrokerClock):
                 clock.measure(server_time, asked, answered)
-            self._watch_host(host_ahead_s(server_time, asked, answered))
+            # To the sink itself: a halt is not a thing that the reconciliation behind a connection tells.
+            self._skew.measured(host_ahead_s(server_time, asked, answered), self.notify, self.sink)
             return server_time
-
-    def _watch_host(self, ahead_s: float) -> None:
-        is_off = self._host_skew_s_max is not None and abs(ahead_s) > self._host_skew_s_max
-        if is_off and not self._is_skew_told:
-            text = f"this machine's clock is {ahead_s:+.1f} s off the gateway's: market time is the gateway's"
-            self.notify(Alert("warning", "clock_skew", text))
-        self._is_skew_told = is_off
 
     async def _definitions(self, raw: Any) -> list[Contract]:
         client = self._require_session().client

@@ -342,39 +342,3 @@ def test_late_answers_of_an_old_session_do_not_reach_the_new_one() -> None:
         assert desk.events == []
 
     at_the_desk(script)
-
-
-def test_a_host_clock_that_is_off_is_told_once_and_again_after_it_was_right() -> None:
-    gateway = ScriptedGateway()
-    ahead = {"s": 0}
-
-    def tell_time(_: list[str]) -> None:
-        now = START.timestamp() + asyncio.get_running_loop().time()
-        gateway.say(49, 1, int(now - ahead["s"]))
-
-    gateway.answers[49] = tell_time
-
-    def told(desk: Desk) -> int:
-        return sum(alert.name == "clock_skew" for alert in desk.alerts)
-
-    async def script(desk: Desk) -> None:
-        counts = []
-        for seconds in (0, 5, 5, 0, -5):
-            ahead["s"] = seconds
-            await desk.broker.heartbeat()
-            counts.append(told(desk))
-        assert counts == [0, 1, 1, 1, 2]
-        assert "+" in next(alert.text for alert in desk.alerts if alert.name == "clock_skew")
-
-    at_the_desk(script, gateway=gateway, host_skew_s_max=2.0)
-
-
-def test_a_host_clock_is_not_compared_where_nobody_asked_for_it() -> None:
-    gateway = ScriptedGateway()
-    gateway.answers[49] = lambda _: gateway.say(49, 1, 1_000_000_000)
-
-    async def script(desk: Desk) -> None:
-        await desk.broker.heartbeat()
-        assert not [alert for alert in desk.alerts if alert.name == "clock_skew"]
-
-    at_the_desk(script, gateway=gateway)
