@@ -54,6 +54,7 @@ class Opened:
     evaluation_interval_s: float = 5.0
     # Days of scheduled releases: release -> year -> "MM-DD". Without a year, nothing is opened in it.
     calendar: dict[str, Any] = field(default_factory=dict)
+    gateway_restart: str = "23:45"  # New York time; no orders within five minutes of it
 
 
 @dataclass(frozen=True, slots=True)

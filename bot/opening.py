@@ -40,7 +40,13 @@ def open_journal(folder: Path) -> OpenJournal:
 
 
 def opening_record(
-    mode: str, account: str, rules: Rules, previous: EngineState, interval_s: float, seed: int | None
+    mode: str,
+    account: str,
+    rules: Rules,
+    previous: EngineState,
+    interval_s: float,
+    seed: int | None,
+    gateway_restart: str = "23:45",
 ) -> Opened:
     """The record that makes the run reproducible."""
     return Opened(
@@ -55,6 +61,7 @@ def opening_record(
         seed=seed,
         evaluation_interval_s=interval_s,
         calendar=shipped_calendar(),
+        gateway_restart=gateway_restart,
     )
 
 

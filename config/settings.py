@@ -69,6 +69,7 @@ class BrokerSettings(Section):
     account: Annotated[str, Field(pattern=r"^DU[0-9]+$")] = "DU0000000"
     connect_timeout_s: Timeout = 10.0
     request_timeout_s: Timeout = 10.0
+    restart_time: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "23:45"  # New York
 
 
 class MarketDataSettings(Section):

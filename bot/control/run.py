@@ -79,6 +79,7 @@ async def run_live(
             journal.state,
             settings.market_data.evaluation_interval_s,
             settings.gateway.seed if settings.gateway.embedded else None,
+            settings.broker.restart_time,
         ),
         journal,
         broker,

@@ -6,7 +6,8 @@ was. It also asks for the listings and quotes the strategies still need.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from datetime import time as time_of_day
 
 from bot.engine.break_evens import recalibrate
 from bot.engine.lines import LinePlan, plan_lines
@@ -16,6 +17,7 @@ from bot.engine.release_days import end_openings, windows
 from bot.engine.state import EngineState, OrderLine, Step, is_always_streamed
 from bot.engine.working import tend
 from bot.events import Alert, Command, Feed, ListOptions, QuotesTaken, StreamLines
+from market.broker_hours import near_restart
 from market.contract import Contract, Right, SecurityType
 from market.rounding import round_price
 from market.sessions import MARKET_TZ, option_close, regular_hours
@@ -81,7 +83,7 @@ def evaluate(state: EngineState, time: datetime) -> Step:
     if parameters is None or session is None:
         return Step(state)
     state = _watch_feeds(replace(state, evaluated_at=time, look_due=False), time)
-    trading_open = time < option_close(session) - TRADING_ENDS_BEFORE_CLOSE
+    trading_open = _may_order(state, session, time)
     step = tend(state, time, parameters.dwell, trading_open)
     in_force = windows(state, time)
     step = step.then(end_openings(step.state, time, in_force))
@@ -118,6 +120,15 @@ def evaluate(state: EngineState, time: datetime) -> Step:
     step = replace(step, state=state).then(_act(state, found, reserved_usd, time, trading_open))
     step = step.then(recalibrate(step.state, snapshot))
     return step.then(_want(step.state, found, time))
+
+
+def _may_order(state: EngineState, session: date, time: datetime) -> bool:
+    """Whether an order may go out: neither at the session's end nor around the gateway's own restart."""
+    if time >= option_close(session) - TRADING_ENDS_BEFORE_CLOSE:
+        return False
+    return state.opened is None or not near_restart(
+        time, time_of_day.fromisoformat(state.opened.gateway_restart)
+    )
 
 
 def _call_side_barred(state: EngineState) -> tuple[str, ...]:

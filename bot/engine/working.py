@@ -91,7 +91,7 @@ def _tend_one(
     if is_halted or (line.intent is Intent.OPEN and not _may_open(state, line)):
         return _cancel(state, line, time, f"trading is {state.risk.trading.value}")
     if not trading_open:
-        return _cancel(state, line, time, "the session ends")
+        return _cancel(state, line, time, "no orders now: the session ends, or the gateway restarts")
     dwell = opening_dwell(line.strategy) if line.intent is Intent.OPEN else CLOSING_DWELL
     if time - line.priced_at < dwell:
         return Step(state)

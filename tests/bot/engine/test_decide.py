@@ -22,6 +22,7 @@ from bot.events import (
 )
 from market.order import OrderStatus
 from market.quote import Quote
+from market.sessions import MARKET_TZ
 from risk.state import Cause, RiskState
 from strategies.base import Evaluation, Gate, Intent
 from tests.bot.engine.conftest import Recorded
@@ -245,6 +246,28 @@ def test_no_order_leaves_outside_the_hours_of_trading(recorded: Recorded, minute
         assert placed(done) == []
 
 
+@pytest.mark.parametrize(("minutes", "count"), [(-6, 1), (-4, 0), (0, 0), (4, 0), (6, 1)])
+def test_no_order_leaves_within_five_minutes_of_the_gateways_restart(
+    recorded: Recorded, minutes: int, count: int
+) -> None:
+    state, time = opening(recorded)
+    assert state.opened is not None
+    restart = (time - timedelta(minutes=minutes)).astimezone(MARKET_TZ)
+    known = replace(state, opened=replace(state.opened, gateway_restart=f"{restart:%H:%M}"))
+    assert len(placed(step(known, TimedEvent(time, still(known, time))))) == count
+
+
+def test_an_order_under_way_is_cancelled_ahead_of_the_gateways_restart(
+    strategies: dict[str, Evaluation],
+) -> None:
+    state = at_work(order_line(), ready())
+    assert state.opened is not None
+    soon = replace(state, opened=replace(state.opened, gateway_restart="10:34"))
+    assert NOW.astimezone(MARKET_TZ).strftime("%H:%M") == "10:30"
+    cancels = [one for one in decide.evaluate(soon, later(1)).commands if isinstance(one, CancelOrder)]
+    assert len(cancels) == 1
+
+
 def test_a_second_look_at_the_same_moment_does_not_order_again(recorded: Recorded) -> None:
     state, time = opening(recorded)
     first = step(state, TimedEvent(time, still(state, time)))
@@ -317,7 +340,10 @@ def test_in_the_last_minutes_nothing_is_proposed_and_what_works_is_cancelled(
     line = order_line()
     done = decide.evaluate(replace(at_work(line, looking()), feeds_asked={}), time)
     assert placed(done) == []
-    assert CancelOrder(line.order.order_ref, "the session ends") in done.commands
+    assert (
+        CancelOrder(line.order.order_ref, "no orders now: the session ends, or the gateway restarts")
+        in done.commands
+    )
 
 
 def test_a_denial_is_told_once_and_each_structure_has_its_own(strategies: dict[str, Evaluation]) -> None:

@@ -112,7 +112,9 @@ def test_after_its_last_step_an_order_is_given_up() -> None:
 @pytest.mark.parametrize("line", [LINE, CLOSING])
 def test_before_the_session_ends_every_order_goes(line: OrderLine) -> None:
     step = tended(at_work(line), trading_open=False)
-    assert step.commands == (CancelOrder(line.order.order_ref, "the session ends"),)
+    assert step.commands == (
+        CancelOrder(line.order.order_ref, "no orders now: the session ends, or the gateway restarts"),
+    )
 
 
 @pytest.mark.parametrize(
