@@ -117,6 +117,10 @@ class Combo:
     # What the payoff range was found to be. Every check of a review asks for it; it is no part of the value.
     _range: tuple[float, float] | None = field(default=None, init=False, repr=False, compare=False)
 
+    def __hash__(self) -> int:
+        # As for a contract: what is kept by combo is asked for at every look.
+        return hash((len(self.legs), self.legs[0].contract, self.legs[-1].contract))
+
     def __post_init__(self) -> None:
         if not self.legs:
             raise ValueError("a combo needs at least one leg")

@@ -21,6 +21,7 @@ from market.normal import FloatArray
 from market.rounding import round_price, round_ratio
 
 BoolArray = npt.NDArray[np.bool_]
+Row = tuple[float, float, float, float, float]  # strike, call bid and ask, put bid and ask; NaN for none
 
 MIN_STRIKES = 8
 STRIKE_BAND = 0.08
@@ -167,9 +168,14 @@ def executable_bounds(
     lo: the best price to sell the forward at, max K + (C_bid - P_ask - cost)/D; hi: the best to buy it at,
     min K + (C_ask - P_bid + cost)/D. cost: fees of one conversion or reversal in points.
     """
+    return dealable_bounds(_rows(strikes, call_bid, call_ask, put_bid, put_ask), discount, cost)
+
+
+def dealable_bounds(rows: Iterable[Row], discount: float, cost: float = 0.0) -> ForwardBounds:
+    """`executable_bounds` of quotes that stand side by side already."""
     lows: list[float] = []
     highs: list[float] = []
-    for strike, cb, ca, pb, pa in _rows(strikes, call_bid, call_ask, put_bid, put_ask):
+    for strike, cb, ca, pb, pa in rows:
         if 0.0 < cb < math.inf and 0.0 < pa < math.inf:
             lows.append(strike + (cb - pa - cost) / discount)
         if 0.0 < ca < math.inf and 0.0 < pb < math.inf:
@@ -196,7 +202,7 @@ def clean_mids(
     negative becomes NaN: then the other leg is not to be believed either.
     """
     rows = [
-        _clean_pair(*row, forward, discount, cost)
+        clean_pair(row, forward, discount, cost)
         for row in _rows(strikes, call_bid, call_ask, put_bid, put_ask)
     ]
     call, put, call_repriced, put_repriced = zip(*rows, strict=True) if rows else ((), (), (), ())
@@ -208,17 +214,11 @@ def clean_mids(
     )
 
 
-def _clean_pair(
-    strike: float,
-    call_bid: float,
-    call_ask: float,
-    put_bid: float,
-    put_ask: float,
-    forward: float,
-    discount: float,
-    cost: float,
+def clean_pair(
+    row: Row, forward: float, discount: float, cost: float = 0.0
 ) -> tuple[float, float, bool, bool]:
-    """Call and put mid of one strike, NaN for none, and which of them parity replaced."""
+    """Call and put mid of one strike, NaN for none, and which of them parity replaced; see `clean_mids`."""
+    strike, call_bid, call_ask, put_bid, put_ask = row
     call = 0.5 * (call_bid + call_ask) if 0.0 < call_bid <= call_ask < math.inf else math.nan
     put = 0.5 * (put_bid + put_ask) if 0.0 < put_bid <= put_ask < math.inf else math.nan
     parity = discount * (forward - strike)
@@ -266,7 +266,7 @@ def static_arbitrage(
 
 def _rows(
     strikes: FloatArray, call_bid: FloatArray, call_ask: FloatArray, put_bid: FloatArray, put_ask: FloatArray
-) -> Iterable[tuple[float, float, float, float, float]]:
+) -> Iterable[Row]:
     """The columns side by side: on the dozen strikes of a look Python's arithmetic beats numpy's calls."""
     return zip(
         strikes.tolist(),

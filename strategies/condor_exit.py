@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from market.contract import Combo, Contract, Leg, Right
 from market.pricing import delta_of_one, volatility_and_delta
@@ -81,8 +82,20 @@ def has_shorts(structure: Structure) -> bool:
 
 def width_of(structure: Structure) -> float:
     """Points between short strike and wing, the wider side."""
-    strikes = [[leg.contract.strike for leg in side_of(structure.combo, right)] for right in Right]
+    return _width(structure.combo)
+
+
+@lru_cache(maxsize=64)
+def _width(combo: Combo) -> float:
+    strikes = [[leg.contract.strike for leg in side_of(combo, right)] for right in Right]
     return max((max(side) - min(side) for side in strikes if side), default=0.0)
+
+
+@lru_cache(maxsize=64)
+def _buying_back(combo: Combo) -> tuple[tuple[tuple[Leg, ...], Combo], ...]:
+    """Each side that stands, and what buys it back; a condor held is asked for them at every look."""
+    sides = (side_of(combo, right) for right in Right)
+    return tuple((side, Combo(side).reversed()) for side in sides if side)
 
 
 def short_deltas(structure: Structure, marked: Mark) -> tuple[tuple[Right, float], ...]:
@@ -292,15 +305,12 @@ def _closing(
 
 def _buy_back(snapshot: MarketSnapshot, structure: Structure, rules: CondorRules) -> Proposal | None:
     """Buy a spread back that is offered at next to nothing; the last one of a structure closes it."""
-    sides = [side for side in (side_of(structure.combo, right) for right in Right) if side]
-    for side in sides:
-        combo = Combo(side).reversed()
+    sides, limit = _buying_back(structure.combo), rules.exit.buy_back_pts
+    for side, combo in sides:
         quote = combo_quote(combo, snapshot.quotes)
-        limit = rules.exit.buy_back_pts
-        wanted = all(
-            snapshot.quotes[leg.contract.con_id].bid is not None for leg in side if leg.signed_ratio > 0
-        )
-        if quote is None or not wanted or not 0.0 <= quote.ask <= limit:
+        if quote is None or not 0.0 <= quote.ask <= limit:
+            continue
+        if any(snapshot.quotes[leg.contract.con_id].bid is None for leg in side if leg.signed_ratio > 0):
             continue
         notes = (("credit", -structure.entry_price), ("natural", quote.ask))
         is_last = len(sides) == 1

@@ -6,19 +6,20 @@ or the mark is unknown. Where no parity is known yet, plain mids serve, so that 
 an exit from its price; where the quotes contradict each other there is no mark at all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import isnan
+from functools import lru_cache
+from math import isnan, nan
 
 from market.contract import Combo, Contract, Right
-from market.parity import clean_mids, executable_bounds
-from market.quote import OptionChain, Quote, option_chain
+from market.parity import Row, clean_pair, dealable_bounds
+from market.quote import Quote
 from market.rounding import round_price
 from strategies.base import MarketSnapshot, Structure
 from strategies.expiry_parity import ParityWatch, other_right, spot_of
 from strategies.forwards import conversion_cost
-from strategies.ladder import ladder
+from strategies.ladder import Ladder, ladder
 from strategies.strikes import ForwardMarket
 
 
@@ -39,34 +40,70 @@ class Mark:
     suspect: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """The other rights beside a combo's legs, and (strike, call, put) at each of its strikes, ascending."""
+
+    partners: tuple[Contract, ...]
+    at: tuple[tuple[float, Contract | None, Contract | None], ...]
+
+
 def partners(snapshot: MarketSnapshot, combo: Combo) -> tuple[Contract, ...]:
     """The other right at each strike of the combo, as far as it is listed."""
-    found = {}
-    rungs, arranged = None, None
+    return _pairs_of(snapshot, combo).partners
+
+
+def _pairs_of(snapshot: MarketSnapshot, combo: Combo) -> _Pairs:
+    first = combo.legs[0].contract
+    rungs = None if first.expiry is None else ladder(snapshot, first.trading_class, first.expiry)
+    return _pairs(combo, rungs)
+
+
+@lru_cache(maxsize=64)
+def _pairs(combo: Combo, rungs: Ladder | None) -> _Pairs:
+    """A combo and a listing stand for many looks; the last answers are kept."""
+    found: dict[int, Contract] = {}
+    sides: dict[float, dict[Right, Contract]] = {}
     for leg in combo.legs:
         contract = leg.contract
-        if contract.expiry is not None and arranged != contract.expiry:
-            rungs, arranged = ladder(snapshot, contract.trading_class, contract.expiry), contract.expiry
-        partner = None if rungs is None else rungs.options.get((contract.strike, other_right(contract.right)))
+        other = other_right(contract.right)
+        side = sides.setdefault(contract.strike, {})
+        side[other_right(other)] = contract
+        partner = None if rungs is None else rungs.options.get((contract.strike, other))
         if partner is not None:
-            found[partner.con_id] = partner
-    return tuple(found.values())
+            found[partner.con_id] = side[other] = partner
+    return _Pairs(
+        tuple(found.values()),
+        tuple(
+            (strike, sides[strike].get(Right.CALL), sides[strike].get(Right.PUT)) for strike in sorted(sides)
+        ),
+    )
 
 
 def mark(snapshot: MarketSnapshot, structure: Structure, parity: ParityWatch) -> Mark:
     """The structure's mark now."""
-    combo, quotes = structure.combo, snapshot.quotes
-    expiry = combo.legs[0].contract.expiry
-    suspicion = parity.suspicion(expiry)
-    if suspicion:
-        return Mark(None, suspicion, suspect=True)
-    if any(leg.contract.con_id not in quotes for leg in combo.legs):
-        return Mark(None, "a leg has no price")
-    market = _market(snapshot, parity, expiry)
-    if market is None:
-        return _plain(combo, quotes)
-    options = (*(leg.contract for leg in combo.legs), *partners(snapshot, combo))
-    return _clean(combo, option_chain(options, quotes), market)
+    return marks(snapshot, (structure,), parity)[0]
+
+
+def marks(snapshot: MarketSnapshot, structures: Sequence[Structure], parity: ParityWatch) -> list[Mark]:
+    """The mark of each structure now; those of one expiry are judged by one forward market."""
+    markets: dict[date | None, ForwardMarket | None] = {}
+    found = []
+    for structure in structures:
+        combo = structure.combo
+        expiry = combo.legs[0].contract.expiry
+        suspicion = parity.suspicion(expiry)
+        if suspicion:
+            found.append(Mark(None, suspicion, suspect=True))
+            continue
+        if any(leg.contract.con_id not in snapshot.quotes for leg in combo.legs):
+            found.append(Mark(None, "a leg has no price"))
+            continue
+        if expiry not in markets:
+            markets[expiry] = _market(snapshot, parity, expiry)
+        market = markets[expiry]
+        found.append(_plain(combo, snapshot.quotes) if market is None else _clean(snapshot, combo, market))
+    return found
 
 
 def _market(snapshot: MarketSnapshot, parity: ParityWatch, expiry: date | None) -> ForwardMarket | None:
@@ -84,30 +121,28 @@ def _plain(combo: Combo, quotes: Mapping[int, Quote]) -> Mark:
     return _valued(combo, known, (), None)
 
 
-def _clean(combo: Combo, chain: OptionChain, market: ForwardMarket) -> Mark:
-    contract = combo.legs[0].contract
+def _clean(snapshot: MarketSnapshot, combo: Combo, market: ForwardMarket) -> Mark:
+    contract, quotes = combo.legs[0].contract, snapshot.quotes
     cost = conversion_cost(contract.trading_class, contract.multiplier)
-    sides = (chain.strikes, chain.call_bid, chain.call_ask, chain.put_bid, chain.put_ask)
+    rows = [
+        (strike, *_sides(call, quotes), *_sides(put, quotes))
+        for strike, call, put in _pairs_of(snapshot, combo).at
+    ]
     # The forward itself is known no better than conversions and reversals bound it.
     slack = round_price(cost + market.half_width * market.discount)
-    bounds = executable_bounds(*sides, market.discount, slack)
+    bounds = dealable_bounds(rows, market.discount, slack)
     if bounds.crossed:
         return Mark(
             None, f"data suspect: forward bounds crossed ({bounds.lo:g} > {bounds.hi:g})", suspect=True
         )
-    clean = clean_mids(*sides, market.forward, market.discount, slack)
+    clean = {row[0]: (row, *clean_pair(row, market.forward, market.discount, slack)) for row in rows}
     mids, repriced = [], []
-    row = {strike: index for index, strike in enumerate(chain.strikes.tolist())}
     for leg in combo.legs:
-        index = row[leg.contract.strike]
+        row, call, put, call_repriced, put_repriced = clean[leg.contract.strike]
         is_call = leg.contract.right is Right.CALL
-        own, partner = (clean.call_mid, clean.put_mid) if is_call else (clean.put_mid, clean.call_mid)
-        mid, is_repriced = (
-            float(own[index]),
-            bool((clean.call_repriced if is_call else clean.put_repriced)[index]),
-        )
+        mid, is_repriced = (call, call_repriced) if is_call else (put, put_repriced)
         if isnan(mid):
-            mid = _from_partner(chain, index, is_call, float(partner[index]), market)
+            mid = _from_partner(row, is_call, put if is_call else call, market)
             is_repriced = True
         if isnan(mid):
             return Mark(None, "a leg has no price", market=market)
@@ -117,15 +152,21 @@ def _clean(combo: Combo, chain: OptionChain, market: ForwardMarket) -> Mark:
     return _valued(combo, tuple(mids), tuple(repriced), market)
 
 
-def _from_partner(
-    chain: OptionChain, index: int, is_call: bool, partner: float, market: ForwardMarket
-) -> float:
+def _sides(option: Contract | None, quotes: Mapping[int, Quote]) -> tuple[float, float]:
+    """Bid and ask, NaN where there is none."""
+    quote = None if option is None else quotes.get(option.con_id)
+    if quote is None:
+        return nan, nan
+    return nan if quote.bid is None else quote.bid, nan if quote.ask is None else quote.ask
+
+
+def _from_partner(row: Row, is_call: bool, partner: float, market: ForwardMarket) -> float:
     """A leg without a market of its own by parity, never outside of the side that stands; NaN without one."""
-    ask = float((chain.call_ask if is_call else chain.put_ask)[index])
-    bid = float((chain.call_bid if is_call else chain.put_bid)[index])
+    strike, call_bid, call_ask, put_bid, put_ask = row
+    bid, ask = (call_bid, call_ask) if is_call else (put_bid, put_ask)
     if bid > ask:
-        return float("nan")  # a crossed market is no market
-    parity = market.discount * (market.forward - float(chain.strikes[index]))
+        return nan  # a crossed market is no market
+    parity = market.discount * (market.forward - strike)
     worth = max(partner + parity if is_call else partner - parity, 0.0)
     worth = min(worth, ask) if ask >= 0.0 else worth
     return round_price(max(worth, bid) if bid >= 0.0 else worth)

@@ -13,7 +13,7 @@ from market.contract import Right
 from strategies.base import Evaluation, MarketSnapshot, Structure
 from strategies.condor_entry import Entry, enter
 from strategies.condor_exit import STRATEGY, Exit, Hours, find_exit, has_shorts, hours_of
-from strategies.condor_mark import Mark, mark, partners
+from strategies.condor_mark import Mark, marks, partners
 from strategies.condor_roll import RollWindow, pauses, roll, untested_side
 from strategies.expiry_parity import ParityWatch, watch
 from strategies.rules import CondorRules
@@ -66,11 +66,11 @@ def evaluate(
     )
     slot, entry = enter(snapshot, slot, initiation_usd, rules, working, barred)
     state, read = _watch(snapshot, state, held, rules, bool(entry.lines))
-    marks = [mark(snapshot, structure, state.parity) for structure in held]
+    marked = marks(snapshot, held, state.parity)
     breached = dict(state.breaches)
     exits = [
-        find_exit(snapshot, one, marked, breached.get(one.structure_id), rules, working, hours)
-        for one, marked in zip(held, marks, strict=True)
+        find_exit(snapshot, one, value, breached.get(one.structure_id), rules, working, hours)
+        for one, value in zip(held, marked, strict=True)
     ]
     breaches = tuple(
         (structure.structure_id, found.breach)
@@ -78,7 +78,7 @@ def evaluate(
         if found.breach is not None
     )
     windows, rolls = _rolls(
-        snapshot, state, list(zip(held, marks, exits, strict=True)), rules, working, hours, roll_barred or {}
+        snapshot, state, list(zip(held, marked, exits, strict=True)), rules, working, hours, roll_barred or {}
     )
     state = replace(state, breaches=breaches, rolls=windows)
     lines = {leg.contract.con_id: leg.contract for structure in held for leg in structure.combo.legs}
