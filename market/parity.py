@@ -103,13 +103,27 @@ def parity_regression(
     tick wide. Fewer than `min_strikes` strikes, or a median absolute residual above one tick, is a
     ParityFault.
     """
+    rows = _rows(strikes, call_bid, call_ask, put_bid, put_ask)
+    return regression(rows, spot, t_years, tick, band=band, min_strikes=min_strikes)
+
+
+def regression(
+    rows: Iterable[Row],
+    spot: float,
+    t_years: float,
+    tick: float,
+    *,
+    band: float = STRIKE_BAND,
+    min_strikes: int = MIN_STRIKES,
+) -> ParityForward | ParityFault:
+    """`parity_regression` of quotes that stand side by side already."""
     if not all(math.isfinite(v) and v > 0.0 for v in (spot, t_years, tick)):
         return ParityFault.INVALID_INPUT
     k: list[float] = []  # measured from spot, which keeps the normal equations well conditioned
     y: list[float] = []
     w: list[float] = []
     reach, least_variance = band * spot, tick * tick
-    for strike, cb, ca, pb, pa in _rows(strikes, call_bid, call_ask, put_bid, put_ask):
+    for strike, cb, ca, pb, pa in rows:
         if abs(strike - spot) <= reach and 0.0 < cb <= ca < math.inf and 0.0 < pb <= pa < math.inf:
             k.append(strike - spot)
             y.append(0.5 * (cb + ca) - 0.5 * (pb + pa))
@@ -146,12 +160,20 @@ def box_discount(
 
     D = [(C1 - P1) - (C2 - P2)] / (K2 - K1) (METHOD 4.4, step 2).
     """
-    used = np.flatnonzero(_two_sided(call_bid, call_ask) & _two_sided(put_bid, put_ask))
-    if used.size < 2:
+    return widest_box(_rows(strikes, call_bid, call_ask, put_bid, put_ask))
+
+
+def widest_box(rows: Iterable[Row]) -> float | None:
+    """`box_discount` of quotes that stand side by side already."""
+    synthetic = [
+        (strike, 0.5 * (cb + ca) - 0.5 * (pb + pa))
+        for strike, cb, ca, pb, pa in rows
+        if 0.0 < cb <= ca < math.inf and 0.0 < pb <= pa < math.inf
+    ]
+    if len(synthetic) < 2:
         return None
-    first, last = int(used[0]), int(used[-1])
-    synthetic = _mid(call_bid, call_ask) - _mid(put_bid, put_ask)
-    return round_ratio(float((synthetic[first] - synthetic[last]) / (strikes[last] - strikes[first])))
+    (low, near), (high, far) = synthetic[0], synthetic[-1]
+    return round_ratio((near - far) / (high - low))
 
 
 def executable_bounds(
@@ -246,8 +268,14 @@ def static_arbitrage(
     NaN calls are left out. Required: 0 <= C(K1) - C(K2) <= D (K2 - K1), and a middle strike not above the
     chord of its neighbours. tolerance: points by which mids may break a relation, usually half a spread.
     """
-    known = np.isfinite(call_mid)
-    ladder = list(zip(strikes[known].tolist(), call_mid[known].tolist(), strict=True))
+    return arbitrage_among(zip(strikes.tolist(), call_mid.tolist(), strict=True), discount, tolerance)
+
+
+def arbitrage_among(
+    calls: Iterable[tuple[float, float]], discount: float, tolerance: float = 0.0
+) -> tuple[ArbitrageViolation, ...]:
+    """`static_arbitrage` of calls given as strike and mid, ascending."""
+    ladder = [(strike, mid) for strike, mid in calls if math.isfinite(mid)]
     found: list[ArbitrageViolation] = []
 
     def report(kind: ArbitrageKind, amount: float, *at: float) -> None:
@@ -276,15 +304,3 @@ def _rows(
         put_ask.tolist(),
         strict=True,
     )
-
-
-def _mid(bid: FloatArray, ask: FloatArray) -> FloatArray:
-    return 0.5 * (bid + ask)
-
-
-def _positive(price: FloatArray) -> BoolArray:
-    return (price > 0.0) & (price < np.inf)
-
-
-def _two_sided(bid: FloatArray, ask: FloatArray) -> BoolArray:
-    return _positive(bid) & _positive(ask) & (bid <= ask)

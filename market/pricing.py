@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from math import erfc, isfinite, log, sqrt
+from math import erfc, inf, log, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -162,8 +162,9 @@ def volatility_and_delta(
     The same to the last few bits as `implied_volatility` and `black76_greeks`. A look at the market values a
     dozen or two options, for which each of numpy's calls costs more than all the arithmetic it does.
     """
-    values = (price, forward, strike, t_years, discount)
-    if not all(map(isfinite, values)) or min(values) <= 0.0:
+    if not (0.0 < price < inf and 0.0 < forward < inf and 0.0 < strike < inf):
+        return None
+    if not (0.0 < t_years < inf and 0.0 < discount < inf):
         return None
     sign = 1.0 if is_call else -1.0
     time_value = price - max(sign * (discount * (forward - strike)), 0.0)

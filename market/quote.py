@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +136,25 @@ def option_chain(contracts: Iterable[Contract], quotes: Mapping[int, Quote]) -> 
     return OptionChain(
         trading_class, expiry, np.array(strikes), sides[0], sides[1], sides[2], sides[3], calls, puts
     )
+
+
+def pair_rows(
+    contracts: Sequence[Contract], quotes: Mapping[int, Quote]
+) -> list[tuple[float, float, float, float, float]]:
+    """The same view without arrays: strike, call bid and ask, put bid and ask, NaN for a missing side."""
+    _, _, strikes, calls, puts = _layout(tuple(contracts))
+    return [
+        (strike, *bid_and_ask(call, quotes), *bid_and_ask(put, quotes))
+        for strike, call, put in zip(strikes, calls, puts, strict=True)
+    ]
+
+
+def bid_and_ask(option: Contract | None, quotes: Mapping[int, Quote]) -> tuple[float, float]:
+    """Both sides of an option's market, NaN where there is none."""
+    quote = None if option is None else quotes.get(option.con_id)
+    if quote is None:
+        return nan, nan
+    return nan if quote.bid is None else quote.bid, nan if quote.ask is None else quote.ask
 
 
 @lru_cache(maxsize=32)

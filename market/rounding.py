@@ -33,7 +33,13 @@ def round_price(value: FloatArray) -> FloatArray: ...
 def round_price(value: float | FloatArray) -> float | FloatArray:
     """Round a price, a cash amount or an index level to 1e-6; NaN and infinity pass, -0.0 becomes 0.0."""
     if type(value) is float:
-        return _nearest(value, PRICE_DECIMALS, _PRICE_UNIT)
+        # `_nearest`, spelled out for the rounding that is asked for most.
+        scaled = value * _PRICE_UNIT
+        if -_SURE_SCALED < scaled < _SURE_SCALED:
+            whole = round(scaled)
+            if -_SURE_GAP < scaled - whole < _SURE_GAP:
+                return whole / _PRICE_UNIT
+        return round(value, PRICE_DECIMALS) + 0.0
     return _rounded(value, PRICE_DECIMALS)
 
 

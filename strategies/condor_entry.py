@@ -165,20 +165,19 @@ def _look(
     market, reason = chain_forward(parity, snapshot.quotes, spot, t)
     puts = options_at(rungs, window.put_centre, Right.PUT, -width)
     calls = options_at(rungs, window.call_centre, Right.CALL, width)
-    # Without a forward the window stays as it is, lines and all, until the quotes come back.
-    lines = (
-        *parity,
-        *_by_need(
+    seen: list[DeltaStrike | None] = []
+    if market is not None:
+        around = at_the_money(rungs, strikes, market.forward)
+        seen = deltas([*around, *puts, *calls], snapshot.quotes, market)
+        reason = "no at-the-money volatility"
+    sigma = next((one.sigma for one in seen[:2] if one is not None), None)
+    if market is None or sigma is None:
+        # Without a forward the window stays as it is, lines and all, until the quotes come back.
+        nearest = _by_need(
             _with_wings(rungs, puts, window.put_centre, -width),
             _with_wings(rungs, calls, window.call_centre, width),
-        ),
-    )
-    if market is None:
-        return _View(window, lines, reason=reason)
-    seen = deltas([*at_the_money(rungs, strikes, market.forward), *puts, *calls], snapshot.quotes, market)
-    sigma = next((one.sigma for one in seen[:2] if one is not None), None)
-    if sigma is None:
-        return _View(window, lines, reason="no at-the-money volatility")
+        )
+        return _View(window, (*parity, *nearest), reason=reason)
     market = replace(market, sigma_atm=sigma)
     target, split = rules.short_delta, 2 + len(puts)
     put_centre, put = choose(rungs, seen[2:split], window.put_centre, Right.PUT, target, market)

@@ -14,7 +14,7 @@ from math import isnan, nan
 
 from market.contract import Combo, Contract, Right
 from market.parity import Row, clean_pair, dealable_bounds
-from market.quote import Quote
+from market.quote import Quote, bid_and_ask
 from market.rounding import round_price
 from strategies.base import MarketSnapshot, Structure
 from strategies.expiry_parity import ParityWatch, other_right, spot_of
@@ -125,7 +125,7 @@ def _clean(snapshot: MarketSnapshot, combo: Combo, market: ForwardMarket) -> Mar
     contract, quotes = combo.legs[0].contract, snapshot.quotes
     cost = conversion_cost(contract.trading_class, contract.multiplier)
     rows = [
-        (strike, *_sides(call, quotes), *_sides(put, quotes))
+        (strike, *bid_and_ask(call, quotes), *bid_and_ask(put, quotes))
         for strike, call, put in _pairs_of(snapshot, combo).at
     ]
     # The forward itself is known no better than conversions and reversals bound it.
@@ -150,14 +150,6 @@ def _clean(snapshot: MarketSnapshot, combo: Combo, market: ForwardMarket) -> Mar
         if is_repriced:
             repriced.append(leg.contract.describe())
     return _valued(combo, tuple(mids), tuple(repriced), market)
-
-
-def _sides(option: Contract | None, quotes: Mapping[int, Quote]) -> tuple[float, float]:
-    """Bid and ask, NaN where there is none."""
-    quote = None if option is None else quotes.get(option.con_id)
-    if quote is None:
-        return nan, nan
-    return nan if quote.bid is None else quote.bid, nan if quote.ask is None else quote.ask
 
 
 def _from_partner(row: Row, is_call: bool, partner: float, market: ForwardMarket) -> float:

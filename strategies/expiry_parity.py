@@ -8,13 +8,11 @@ the index. A reading serves its own session and the next one, until that has its
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from math import exp, isfinite, log
-
-import numpy as np
+from math import exp, log
 
 from market.contract import Contract, Right
-from market.parity import box_discount
-from market.pricing import implied_volatility
+from market.parity import widest_box
+from market.pricing import volatility_and_delta
 from market.rounding import round_price, round_ratio, round_volatility
 from market.sessions import MARKET_TZ, previous_session, regular_hours, t_years
 from strategies.base import Evaluation, MarketSnapshot
@@ -190,17 +188,18 @@ def _read(
         return replace(state, suspects=(*others, (expiry, str(error))), tried=tried)
     if isinstance(parity, str):
         return replace(state, tried=tried)
-    reading = _reading(snapshot, parity, spot, t)
+    reading = _reading(snapshot, parity, trading_class, expiry, spot, t)
     readings = (*(one for one in state.readings if one.expiry != expiry), reading)
     return replace(state, readings=readings, suspects=others, looking=None, since=None)
 
 
-def _reading(snapshot: MarketSnapshot, parity: ChainParity, spot: float, t: float) -> ExpiryParity:
-    found, chain = parity.found, parity.chain
-    box = box_discount(chain.strikes, chain.call_bid, chain.call_ask, chain.put_bid, chain.put_ask)
+def _reading(
+    snapshot: MarketSnapshot, parity: ChainParity, trading_class: str, expiry: date, spot: float, t: float
+) -> ExpiryParity:
+    found, box = parity.found, widest_box(parity.rows)
     return ExpiryParity(
-        trading_class=chain.trading_class,
-        expiry=chain.expiry,
+        trading_class=trading_class,
+        expiry=expiry,
         session=snapshot.session,
         time=snapshot.time,
         spot=spot,
@@ -221,15 +220,15 @@ def _reading(snapshot: MarketSnapshot, parity: ChainParity, spot: float, t: floa
 
 def _smile(parity: ChainParity, t: float) -> tuple[tuple[float, float], ...]:
     """Volatility of the out-of-the-money option at each strike, by log-moneyness."""
-    chain, forward = parity.chain, parity.found.forward
-    calls = chain.strikes >= forward
-    mids = np.where(calls, chain.call_mid, chain.put_mid)
-    sigma = implied_volatility(mids, forward, chain.strikes, t, parity.found.discount, calls).sigma
-    return tuple(
-        (round_ratio(log(strike / forward)), round_volatility(vol))
-        for strike, vol in zip(chain.strikes.tolist(), sigma.tolist(), strict=True)
-        if isfinite(vol)
-    )
+    forward, discount = parity.found.forward, parity.found.discount
+    smile = []
+    for strike, call_bid, call_ask, put_bid, put_ask in parity.rows:
+        is_call = strike >= forward
+        mid = 0.5 * (call_bid + call_ask) if is_call else 0.5 * (put_bid + put_ask)
+        valued = volatility_and_delta(mid, forward, strike, t, discount, is_call)
+        if valued is not None:
+            smile.append((round_ratio(log(strike / forward)), round_volatility(valued[0])))
+    return tuple(smile)
 
 
 def other_right(right: Right | None) -> Right:

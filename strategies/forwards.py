@@ -8,19 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-
 from market.contract import Contract, Right
 from market.parity import (
     ForwardBounds,
     ParityFault,
     ParityForward,
-    clean_mids,
-    executable_bounds,
-    parity_regression,
-    static_arbitrage,
+    Row,
+    arbitrage_among,
+    clean_pair,
+    dealable_bounds,
+    regression,
 )
-from market.quote import OptionChain, Quote, option_chain
+from market.quote import Quote, pair_rows
 from market.rounding import round_price
 from strategies.costs import FEE_PER_CONTRACT_USD
 from strategies.ladder import Ladder
@@ -58,7 +57,7 @@ class SuspectDataError(ValueError):
 class ChainParity:
     """What one chain says of its forward: the regression, and the bounds of dealable prices after fees."""
 
-    chain: OptionChain
+    rows: Sequence[Row]
     found: ParityForward
     bounds: ForwardBounds
 
@@ -102,24 +101,24 @@ def chain_parity(
     quoted = [option for option in options if option.con_id in quotes]
     if not quoted:
         return "no quotes yet"
-    chain = option_chain(quoted, quotes)
-    terms, cost = _TERMS[chain.trading_class], conversion_cost(chain.trading_class, quoted[0].multiplier)
-    sides = (chain.strikes, chain.call_bid, chain.call_ask, chain.put_bid, chain.put_ask)
-    found = parity_regression(*sides, level, t_years, terms.tick, band=terms.band)
+    rows, trading_class = pair_rows(quoted, quotes), quoted[0].trading_class
+    terms, cost = _TERMS[trading_class], conversion_cost(trading_class, quoted[0].multiplier)
+    found = regression(rows, level, t_years, terms.tick, band=terms.band)
     if isinstance(found, ParityFault):
         return f"parity: {found.value}"
-    bounds = executable_bounds(*sides, found.discount, cost)
+    bounds = dealable_bounds(rows, found.discount, cost)
     if bounds.crossed:
         raise SuspectDataError(f"data suspect: forward bounds crossed ({bounds.lo:g} > {bounds.hi:g})")
-    clean = clean_mids(*sides, found.forward, found.discount, cost)
+    calls = [(row[0], clean_pair(row, found.forward, found.discount, cost)[0]) for row in rows]
+    widest = max(row[2] - row[1] for row in rows if row[1] <= row[2])
     # A mid may stand half a market off on each side of a pair, and a repriced one by the fees as well.
-    slack = round_price(float(np.nanmax(chain.call_ask - chain.call_bid)) + 2.0 * cost)
-    broken = static_arbitrage(chain.strikes, clean.call_mid, found.discount, slack)
+    slack = round_price(widest + 2.0 * cost)
+    broken = arbitrage_among(calls, found.discount, slack)
     if broken:
         worst = max(broken, key=lambda one: one.amount)
         at = " ".join(f"{strike:g}" for strike in worst.strikes)
         raise SuspectDataError(f"data suspect: {worst.kind.value} at {at} by {worst.amount:g}")
-    return ChainParity(chain, found, bounds)
+    return ChainParity(rows, found, bounds)
 
 
 def chain_forward(
