@@ -91,7 +91,7 @@ def implied_deviation_scalar(x: float, price: float) -> tuple[float, float]:
         q = (p - elasticity) * p - (3.0 * h2 + t2)
         divisor = 1.0 + newton * (p + newton * q * (1.0 / 6.0)) or math.nan
         s += s * newton * (1.0 + 0.5 * newton * p) / divisor
-        if abs(newton) <= _SETTLED_NEWTON_STEP * min(elasticity, 1.0):
+        if abs(newton) <= _SETTLED_NEWTON_STEP * min(1.0, elasticity):
             return s, elasticity
         if not 0.0 < s < LARGEST_S:
             break
@@ -99,15 +99,12 @@ def implied_deviation_scalar(x: float, price: float) -> tuple[float, float]:
 
 
 def _bachelier_guess_scalar(x: float, price: float) -> float:
-    distance = max(-x, 1e-6 * price)
+    distance = max(1e-06 * price, -x)
     z = math.log(1.0 + distance * (1.0 + distance * distance * (1.0 / 24.0)) / price)
-    top, bottom = 0.0, 0.0
-    for coefficient in _BACHELIER_NUMERATOR:
-        top = top * z + coefficient
-    for coefficient in _BACHELIER_DENOMINATOR:
-        bottom = bottom * z + coefficient
-    s = distance * math.sqrt(top / bottom) / z
-    e = min(s * s * (1.0 / 24.0), 0.3)
+    (n3, n2, n1, n0), (d2, d1, d0) = _BACHELIER_NUMERATOR, _BACHELIER_DENOMINATOR
+    s = distance * math.sqrt((((n3 * z + n2) * z + n1) * z + n0) / ((d2 * z + d1) * z + d0)) / z
+    e = s * s * (1.0 / 24.0)
+    e = min(0.3, e)
     return s * (1.0 + e / (1.0 - 2.0 * e))
 
 

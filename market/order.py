@@ -29,7 +29,7 @@ class OrderStatus(StrEnum):
     @property
     def is_terminal(self) -> bool:
         """Whether nothing more can happen to the order."""
-        return not TRANSITIONS[self]
+        return self in _ENDS
 
 
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
@@ -95,6 +95,7 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.REJECTED: frozenset(),
     OrderStatus.LOST: frozenset(),
 }
+_ENDS = tuple(status for status in OrderStatus if not TRANSITIONS[status])
 
 
 def may_become(current: OrderStatus, following: OrderStatus) -> bool:

@@ -246,17 +246,17 @@ def clean_pair(
     parity = discount * (forward - strike)
     call_spread, put_spread = call_ask - call_bid, put_ask - put_bid
     # Rounded, so that a residual equal to the half-spreads does not break parity by its last bit.
-    is_broken = round_price(abs(call - put - parity) - 0.5 * (call_spread + put_spread) - cost) > 0.0
+    if not round_price(abs(call - put - parity) - 0.5 * (call_spread + put_spread) - cost) > 0.0:
+        return round_price(call), round_price(put), False, False
     wider = round_price(call_spread - put_spread)
-    is_call = is_broken and (wider > 0.0 or (wider == 0.0 and strike < forward))
-    is_put = is_broken and not is_call
+    is_call = wider > 0.0 or (wider == 0.0 and strike < forward)
     new_call = put + parity if is_call else call
-    new_put = call - parity if is_put else put
+    new_put = put if is_call else call - parity
     return (
         round_price(new_call if new_call >= 0.0 else math.nan),
         round_price(new_put if new_put >= 0.0 else math.nan),
         is_call,
-        is_put,
+        not is_call,
     )
 
 

@@ -167,8 +167,9 @@ def volatility_and_delta(
     if not (0.0 < t_years < inf and 0.0 < discount < inf):
         return None
     sign = 1.0 if is_call else -1.0
-    time_value = price - max(sign * (discount * (forward - strike)), 0.0)
-    if not _SMALLEST_PRICE < time_value < discount * min(forward, strike):
+    intrinsic = sign * (discount * (forward - strike))
+    time_value = price - intrinsic if intrinsic > 0.0 else price
+    if not _SMALLEST_PRICE < time_value < discount * min(strike, forward):
         return None
     scaled = time_value / (discount * sqrt(forward * strike))
     if scaled <= 0.0:

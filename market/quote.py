@@ -5,10 +5,12 @@ A side that is missing, not finite, not positive or carries no size is no quote 
 is `None` or NaN.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import repeat
 from math import nan
 
 import numpy as np
@@ -44,6 +46,31 @@ class Quote:
         if self.bid is None or self.ask is None or self.bid > self.ask:
             return None
         return round_price((self.bid + self.ask) / 2)
+
+
+def stamped(
+    rows: Sequence[tuple[int, float | None, float | None, float | None]], time: datetime
+) -> Iterator[tuple[int, Quote]]:
+    """Quotes of one instant by con_id, from rows of con_id, bid, ask and last.
+
+    Every line of every snapshot passes here. The columns are written as they are: a frozen record's
+    constructor does no more, and takes twice as long.
+    """
+    if not rows:
+        return iter(())
+    con_ids, bids, asks, lasts = zip(*rows, strict=True)
+    made = [_new(Quote) for _ in con_ids]
+    for write, column in ((_write_bid, bids), (_write_ask, asks), (_write_last, lasts)):
+        _run(map(write, made, column))
+    _run(map(_write_time, made, repeat(time)))
+    return zip(con_ids, made, strict=True)
+
+
+_new = object.__new__
+_run = deque[object](maxlen=0).extend
+_write_bid, _write_ask, _write_last, _write_time = (
+    getattr(Quote, name).__set__ for name in ("bid", "ask", "last", "time")
+)
 
 
 @dataclass(frozen=True, slots=True)

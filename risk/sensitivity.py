@@ -6,7 +6,7 @@ own implied volatility (METHOD 4.2), with the index in place of the forward: ove
 less than a strike.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from market.contract import Contract, Right
@@ -26,14 +26,14 @@ def option_deltas(
     intrinsic value, the option is as good as expired: one in the money, nothing out of it.
     """
     found: dict[Contract, float | None] = {}
-    groups: dict[tuple[object, ...], list[Contract]] = {}
+    groups: dict[tuple[object, ...], list[tuple[Contract, float]]] = {}
     for contract in dict.fromkeys(contracts):
         level, price = levels.get(contract.symbol), _price(quotes.get(contract.con_id))
         found[contract] = None
         if contract.right is not None and level is not None and level > 0.0 and price is not None:
-            groups.setdefault(group_of(contract), []).append(contract)
+            groups.setdefault(group_of(contract), []).append((contract, price))
     for members in groups.values():
-        found.update(zip(members, _deltas(members, quotes, levels[members[0].symbol], now), strict=True))
+        found.update(_deltas(members, levels[members[0][0].symbol], now))
     return found
 
 
@@ -88,17 +88,13 @@ def _price(quote: Quote | None) -> float | None:
 
 
 def _deltas(
-    members: Sequence[Contract], quotes: Mapping[int, Quote], level: float, now: datetime
-) -> list[float]:
-    first = members[0]
+    members: Sequence[tuple[Contract, float]], level: float, now: datetime
+) -> Iterator[tuple[Contract, float]]:
+    first = members[0][0]
     t = t_years(now, first.trading_class, first.expiry) if first.expiry is not None else 0.0
-    deltas = []
-    for one in members:
-        price = _price(quotes.get(one.con_id))
-        is_call = one.right is Right.CALL
-        valued = None if price is None else volatility_and_delta(price, level, one.strike, t, 1.0, is_call)
-        deltas.append(_expired(one, level) if valued is None else round_ratio(valued[1]))
-    return deltas
+    for one, price in members:
+        valued = volatility_and_delta(price, level, one.strike, t, 1.0, one.right is Right.CALL)
+        yield one, _expired(one, level) if valued is None else round_ratio(valued[1])
 
 
 def _expired(contract: Contract, level: float) -> float:

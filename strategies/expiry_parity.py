@@ -138,6 +138,9 @@ def watch(
 
 
 def _forget(state: ParityWatch, held: Mapping[date, tuple[str, str]]) -> ParityWatch:
+    known = (*(one.expiry for one in state.readings), *(day for day, _ in (*state.suspects, *state.tried)))
+    if held.keys() >= set(known):
+        return state
     readings = tuple(one for one in state.readings if one.expiry in held)
     suspects = tuple(one for one in state.suspects if one[0] in held)
     tried = tuple(one for one in state.tried if one[0] in held)

@@ -14,11 +14,12 @@ from bot.engine.lines import LinePlan, plan_lines
 from bot.engine.orders import hold, order_reference, place
 from bot.engine.records import replace
 from bot.engine.release_days import end_openings, windows
-from bot.engine.state import EngineState, OrderLine, Step, is_always_streamed
+from bot.engine.roster import roster
+from bot.engine.state import EngineState, OrderLine, Step
 from bot.engine.working import tend
 from bot.events import Alert, Command, Feed, ListOptions, QuotesTaken, StreamLines
 from market.broker_hours import near_restart
-from market.contract import Contract, Right, SecurityType
+from market.contract import Contract, Right
 from market.rounding import round_price
 from market.sessions import MARKET_TZ, option_close, regular_hours
 from risk.context import LiveOrder, ReviewContext
@@ -42,7 +43,7 @@ def may_evaluate(state: EngineState, time: datetime) -> bool:
     if not (state.connected and state.reconciled) or state.stopping or state.parameters is None:
         return False
     session = state.session
-    if session is None or time.astimezone(MARKET_TZ).date() != session:
+    if session is None:
         return False
     return regular_hours(session)[0] <= time <= option_close(session)
 
@@ -176,12 +177,12 @@ def _want(state: EngineState, found: dict[str, Evaluation], time: datetime) -> S
             if key not in state.listings and key not in requested:
                 requested.append(key)
                 commands.append(ListOptions(symbol, trading_class, expiry))
-    named = {c.con_id for c in state.contracts.values() if is_always_streamed(c)}
+    known = roster(state.contracts)
     wanted = {name: [line.con_id for line in one.lines] for name, one in found.items()}
     under_way = {leg.contract.con_id for line in state.working() for leg in line.order.combo.legs}
     under_way.update(con_id for con_id in state.portfolio.positions() if con_id in state.contracts)
     lines_max = state.parameters.limits.market_data_lines_max if state.parameters is not None else 0
-    plan = plan_lines(named, under_way, wanted, lines_max)
+    plan = plan_lines(known.streamed, under_way, wanted, lines_max)
     lines, streamed = plan.lines, set(plan.lines)
     read = streamed.intersection(con_id for ids in wanted.values() for con_id in ids)
     if lines != state.lines:
@@ -193,8 +194,7 @@ def _want(state: EngineState, found: dict[str, Evaluation], time: datetime) -> S
         # A quote that is no longer streamed grows old without anybody noticing: it is forgotten.
         quotes = {con_id: quote for con_id, quote in quotes.items() if con_id not in set(gone)}
     asked = dict(state.feeds_asked)
-    linear = {c.con_id for c in state.contracts.values() if c.security_type is not SecurityType.OPTION}
-    if linear.issuperset(lines):
+    if known.linear.issuperset(lines):
         asked.pop(Feed.OPTION, None)
     else:
         asked.setdefault(Feed.OPTION, time)
@@ -271,16 +271,7 @@ def _watch_feeds(state: EngineState, time: datetime) -> EngineState:
 
 def take_snapshot(state: EngineState, time: datetime) -> MarketSnapshot:
     """The market as the strategies may see it."""
-    indexes = {c.symbol: c for c in state.contracts.values() if c.security_type is SecurityType.INDEX}
-    futures = sorted(
-        (c for c in state.contracts.values() if c.trading_class == "VX" and c.expiry),
-        key=lambda contract: contract.expiry or time.date(),
-    )
-    others = (
-        c
-        for c in state.contracts.values()
-        if c.security_type is SecurityType.STOCK or c.trading_class == "VXM"
-    )
+    known = roster(state.contracts)
     if state.session is None:
         raise ValueError("a snapshot belongs to a session")
     return MarketSnapshot(
@@ -288,10 +279,10 @@ def take_snapshot(state: EngineState, time: datetime) -> MarketSnapshot:
         session=state.session,
         quotes=state.quotes,
         listed={(item.trading_class, item.expiry): item.contracts for item in state.listings.values()},
-        spx=indexes.get("SPX"),
-        vix=indexes.get("VIX"),
-        futures=tuple(futures),
-        others=tuple(others),
+        spx=known.spx,
+        vix=known.vix,
+        futures=known.futures,
+        others=known.others,
     )
 
 

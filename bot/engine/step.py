@@ -53,7 +53,7 @@ from bot.events import (
 )
 from market.contract import Contract, Right, SecurityType
 from market.order import execution_base
-from market.quote import Quote
+from market.quote import stamped
 from market.rounding import round_price, round_ratio
 from market.sessions import MARKET_TZ, is_session
 from risk.state import Cause
@@ -73,6 +73,8 @@ def step(state: EngineState, timed: TimedEvent) -> Step:
     else:
         state = replace(state, time=time, session=session)
         done = _HANDLERS[type(event)](state, event, time)
+    if done.state.risk is before:
+        return done
     done = cancel_when_halted(before.trading, done, time)
     if done.state.risk != before:
         done = done.then(_tell_risk(done.state, time))
@@ -172,8 +174,7 @@ def _options_listed(state: EngineState, event: OptionsListed, _time: datetime) -
 def _quotes_taken(state: EngineState, event: QuotesTaken, time: datetime, session: date | None) -> Step:
     """The commonest event by far: it copies the state once, with the time."""
     quotes = dict(state.quotes)
-    for con_id, bid, ask, last in event.quotes:
-        quotes[con_id] = Quote(bid, ask, last, time)
+    quotes.update(stamped(event.quotes, time))
     # A feed that is no longer told to live has lost its proof, however fresh that was.
     alive = dict.fromkeys(event.alive, time)
     state = replace(state, time=time, session=session, quotes=quotes, alive=alive)
