@@ -13,6 +13,12 @@ class JournalInUseError(JournalError):
     exit_code = 75
 
 
+class RolledBackError(JournalError):
+    """The journal was put back to an earlier state while nobody wrote it."""
+
+    exit_code = 78
+
+
 class CrashLoopError(AlvhError):
     """Too many starts in too short a time."""
 

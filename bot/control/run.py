@@ -8,8 +8,10 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from bot.anchor import drop_anchor, keep_anchored, require_anchored
 from bot.archive import keep_packed
 from bot.broker.adapter import IbBroker
 from bot.clock import BrokerClock, Clock, WallClock
@@ -19,9 +21,10 @@ from bot.control.embedded import EmbeddedGateway
 from bot.control.guard import Guard
 from bot.control.stand_ins import stand_ins
 from bot.daemon import Daemon
+from bot.errors import JournalError
 from bot.events import Alert
 from bot.feeds import PublishedFeeds, over_http
-from bot.opening import open_journal, opening_record
+from bot.opening import OpenJournal, open_journal, opening_record
 from bot.port import Observers
 from bot.switch import KillSwitch
 from config.loader import LoadedSettings, load_rules
@@ -62,7 +65,7 @@ async def run_live(
     Returns the daemon after a clean stop.
     """
     loop = asyncio.get_running_loop()
-    journal = open_journal(settings.journal_folder)
+    journal = _anchored(settings.journal_folder)
     clock: Clock = WallClock() if settings.clock.source == "host" else BrokerClock()
 
     def alert(text: Alert) -> None:
@@ -102,12 +105,15 @@ async def run_live(
     guard = Guard(settings.journal_folder, where.host, where.port, where.client_id + 1, where.account)
     guard.start()
     beside = [loop.create_task(keep_packed(settings.journal_folder, alert))]
+    beside.append(loop.create_task(keep_anchored(settings.journal_folder, alert)))
     beside.append(loop.create_task(guard.keep_alive(alert)))
     if gateway is not None:
         beside.append(loop.create_task(gateway.keep_alive(alert)))
     try:
         await daemon.run()
         journal.journal.close(daemon.last_time)
+        with suppress(OSError):  # a full disk: the mark of a minute ago stands
+            drop_anchor(settings.journal_folder)
     finally:
         for task in beside:
             task.cancel()
@@ -115,6 +121,17 @@ async def run_live(
         writer.close()
         journal.journal.release()
     return daemon
+
+
+def _anchored(folder: Path) -> OpenJournal:
+    """The journal, if it is the one it was. Raises JournalInUseError or JournalError."""
+    journal = open_journal(folder)
+    try:
+        require_anchored(folder)
+    except JournalError:
+        journal.journal.release()
+        raise
+    return journal
 
 
 def _broker(settings: Settings, clock: Clock, alert: Callable[[Alert], None]) -> IbBroker:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.anchor import anchor_path, rolled_back
 from bot.journal import Fault, Verification, segments, verify
 from bot.review.replay import Replay, replay
 from bot.verification import Progress
@@ -20,12 +21,15 @@ class Report:
     segments: int
     chain: Verification
     fold: Replay | None = None
+    against: str = ""  # what the mark outside of the journal says against it
 
     @property
     def fault(self) -> Fault | None:
         """The first thing wrong, in the chain or in the fold."""
         if self.chain.fault is not None:
             return self.chain.fault
+        if self.against:
+            return Fault(anchor_path(self.journal).name, 1, self.against)
         if self.fold is None or self.fold.divergence is None:
             return None
         found = self.fold.divergence
@@ -78,4 +82,5 @@ def examine(folder: Path, deep: bool = False, progress: Progress | None = None) 
     """
     chain = verify(folder, progress)
     fold = replay(folder, progress=progress) if deep and chain.fault is None else None
-    return Report(folder, len(segments(folder)), chain, fold)
+    against = rolled_back(folder) if chain.fault is None else ""
+    return Report(folder, len(segments(folder)), chain, fold, against)

@@ -1,5 +1,6 @@
 """How the daemon ends: each refusal with its documented code, a clean stop with a closed journal."""
 
+import shutil
 import signal
 import socket
 from pathlib import Path
@@ -155,3 +156,21 @@ def test_a_journal_that_cannot_grow_ends_the_daemon_with_1_and_is_mended_by_the_
     house.ready()
     assert house.stop_daemon() == 0
     prove(house.journal, Venue.of_state(house.stop_gateway()))
+
+
+def test_a_journal_that_is_not_the_one_it_was_refuses_the_start_with_78_until_its_mark_is_removed(
+    house: House,
+) -> None:
+    house.start_gateway()
+    house.start_daemon()
+    house.ready()
+    assert house.stop_daemon() == 0
+    shutil.rmtree(house.journal)
+    assert house.start_daemon().wait(timeout=30) == 78
+    told = house.errors.read_text()
+    assert "now has 0" in told
+    assert "remove paper.anchor" in told
+    (house.journal.parent / "paper.anchor").unlink()
+    house.start_daemon()
+    house.ready()
+    assert house.stop_daemon() == 0
