@@ -27,6 +27,8 @@ class Feed(StrEnum):
     FUTURE = "future"
     OPTION = "option"
 
+    __hash__ = str.__hash__  # every snapshot names the feeds that live; an enumeration's own is slow
+
 
 class Job(StrEnum):
     """Scheduled moments of a session, in New York time (bot/schedule.py)."""

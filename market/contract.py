@@ -31,6 +31,8 @@ class Right(StrEnum):
     CALL = "C"
     PUT = "P"
 
+    __hash__ = str.__hash__  # an enumeration's own takes several times as long, and every look asks
+
 
 class Action(StrEnum):
     """The side of an order or of a leg."""
@@ -70,8 +72,8 @@ class Contract:
     con_id: int = 0
 
     def __hash__(self) -> int:
-        # Equal contracts have these two in common; to hash all fields would cost every review time.
-        return hash((self.con_id, self.strike))
+        # Equal contracts have these in common; to hash all fields would cost every review time.
+        return self.con_id or hash(self.strike)
 
     def payoff(self, settlement: float) -> float:
         """Value of one unit, in points, when the underlying settles at `settlement`."""

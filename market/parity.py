@@ -279,6 +279,8 @@ def arbitrage_among(
     found: list[ArbitrageViolation] = []
 
     def report(kind: ArbitrageKind, amount: float, *at: float) -> None:
+        if amount < 0.0 <= tolerance:
+            return
         broken_by = round_price(amount)
         if broken_by > tolerance:
             found.append(ArbitrageViolation(kind, at, broken_by))

@@ -80,14 +80,14 @@ def evaluate(
     windows, rolls = _rolls(
         snapshot, state, list(zip(held, marked, exits, strict=True)), rules, working, hours, roll_barred or {}
     )
-    state = replace(state, breaches=breaches, rolls=windows)
     lines = {leg.contract.con_id: leg.contract for structure in held for leg in structure.combo.legs}
     for structure in held:
         lines.update((one.con_id, one) for one in partners(snapshot, structure.combo))
     told: list[Exit | Evaluation] = [*exits, *rolls]
     rolling = [contract for found in rolls for contract in found.lines]
     lines.update((contract.con_id, contract) for contract in (*rolling, *read.lines, *entry.lines))
-    return replace(state, width=slot.width, window=slot.window), Evaluation(
+    state = replace(state, breaches=breaches, rolls=windows, width=slot.width, window=slot.window)
+    return state, Evaluation(
         readings=(*(reading for one in told for reading in one.readings), *entry.readings),
         gates=(*(gate for one in told for gate in one.gates), *entry.gates),
         proposals=(

@@ -75,7 +75,7 @@ def nothing_read_changed(state: EngineState, event: QuotesTaken, time: datetime)
         return False
     if not _is_silence_known(state) and any(feed not in event.alive for feed in state.feeds_asked):
         return False
-    return set(state.read).isdisjoint([row[0] for row in event.quotes])
+    return {row[0] for row in event.quotes}.isdisjoint(state.read)
 
 
 def evaluate(state: EngineState, time: datetime) -> Step:
