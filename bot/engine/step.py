@@ -110,7 +110,7 @@ def _connected(state: EngineState, event: Connected, time: datetime) -> Step:
         connected=True,
         announced=event.account,
         reconciled=False,
-        lines=(),
+        # The lines stay as they are wanted: the broker's side asks for each of them once in a connection.
         quotes={},
         alive={},
         feeds_asked={Feed.INDEX: time},
@@ -120,9 +120,7 @@ def _connected(state: EngineState, event: Connected, time: datetime) -> Step:
 
 
 def _disconnected(state: EngineState, event: Disconnected, _time: datetime) -> Step:
-    state = replace(
-        state, connected=False, announced="", lines=(), quotes={}, alive={}, requested_listings=()
-    )
+    state = replace(state, connected=False, announced="", quotes={}, alive={}, requested_listings=())
     alert = Alert("warning", "broker.disconnected", event.reason)
     return Step(book.mark_in_flight_unknown(state), (), (alert,))
 

@@ -106,7 +106,7 @@ def test_before_the_first_record_any_account_may_connect() -> None:
 def test_a_lost_link_takes_the_market_away_and_doubts_every_order() -> None:
     done = take(at_work(LINE, ready(quotes={1: Quote(1, 2, None, NOW)}, lines=(1,))), Disconnected("silent"))
     state = done.state
-    assert (state.connected, state.reconciled, state.quotes, state.lines) == (False, False, {}, ())
+    assert (state.connected, state.reconciled, state.quotes) == (False, False, {})
     assert causes(state) == {Cause.UNKNOWN_ORDER}
     assert Alert("warning", "broker.disconnected", "silent") in done.commands
 
