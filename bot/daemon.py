@@ -23,6 +23,7 @@ from bot.errands import Errands
 from bot.errors import BrokerError, CrashLoopError, NotPaperAccountError
 from bot.events import (
     Alert,
+    AskMargin,
     CancelOrder,
     Command,
     Connected,
@@ -325,6 +326,8 @@ class Daemon:
             self._broker.stream(command.con_ids)
         elif isinstance(command, ListOptions):
             self._errands.start(self._broker.list_options(command))
+        elif isinstance(command, AskMargin):
+            self._errands.start(self._broker.margin.ask(command))
         elif isinstance(command, Reconcile):
             self._errands.start(self._broker.reconcile())
         else:

@@ -129,6 +129,18 @@ class AccountTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class MarginTold:
+    """The broker's answer to `AskMargin` of this key: by how much the order would raise the initial margin.
+
+    None where no figure came, for `reason`.
+    """
+
+    key: str
+    init_margin_change_usd: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OrderReported:
     """Broker evidence about an order.
 
@@ -234,6 +246,7 @@ Event = (
     | QuotesTaken
     | ObservationsKnown
     | AccountTaken
+    | MarginTold
     | OrderReported
     | Executed
     | CommissionReported
@@ -278,6 +291,16 @@ class CancelOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class AskMargin:
+    """Ask the broker what margin this order would need, by an order that is only judged and never placed."""
+
+    key: str
+    combo: Combo
+    quantity: int
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class ListOptions:
     """Ask the broker which options it lists for one class and expiry."""
 
@@ -312,7 +335,7 @@ class Alert:
     text: str
 
 
-Command = PlaceOrder | ReplaceOrder | CancelOrder | ListOptions | StreamLines | Reconcile | Alert
+Command = PlaceOrder | ReplaceOrder | CancelOrder | AskMargin | ListOptions | StreamLines | Reconcile | Alert
 
 
 @dataclass(frozen=True, slots=True)

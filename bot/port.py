@@ -12,11 +12,13 @@ from bot.engine.decision import Decision
 from bot.events import (
     AccountTaken,
     Alert,
+    AskMargin,
     CancelOrder,
     Connected,
     ContractsNamed,
     Event,
     ListOptions,
+    MarginTold,
     ObservationsKnown,
     OptionsListed,
     PlaceOrder,
@@ -27,6 +29,13 @@ from bot.events import (
 from market.contract import Contract
 
 
+class MarginPort(Protocol):
+    """Questions about margin."""
+
+    async def ask(self, command: AskMargin) -> MarginTold:
+        """The margin an order would need, by an order that is only judged; without a figure, why."""
+
+
 class BrokerPort(Protocol):
     """One paper account at one gateway.
 
@@ -34,6 +43,7 @@ class BrokerPort(Protocol):
     """
 
     sink: Callable[[Event], None]
+    margin: MarginPort
 
     @property
     def is_connected(self) -> bool:

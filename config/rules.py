@@ -297,6 +297,9 @@ class RiskRules(Section):
     round_trips_per_day_max: Count
     collar_ticks: Count
     order_quantity_max: Count
+    vix_futures_max_count: Count
+    margin_told_age_max_s: Annotated[float, Field(gt=0, le=300)]
+    margin_ask_again_s: Annotated[float, Field(ge=60)]  # the broker does not want to be asked often
     market_data_lines_max: Count
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from risk.verdict import Check
 
 UNIVERSAL_SPREAD_MARGIN = 1.02  # the broker may ask for 102 % of the worst loss (METHOD 4.3)
 VIX_SPREAD_MARGIN_MIN_USD = 150.0
+MARGIN_TOLD = "margin_told_usd"
 CENT = 0.01
 
 
@@ -100,16 +101,45 @@ def model_margin_usd(stake: Stake) -> float:
 
 
 def margin(proposal: ProposedTrade, quantity: int, context: ReviewContext, limits: RiskLimits) -> Check:
-    """The account's initial margin with the working openings and this one stays within its share."""
-    if not is_open(proposal) or is_roll(proposal):
+    """The account's initial margin with the working openings and this one stays within its share.
+
+    What this one adds is the greater of the model's figure and the broker's own (METHOD 4.3). A roll adds
+    what the broker says; one that raises nothing passes, whatever the account's margin is.
+    """
+    if not is_open(proposal) or (is_roll(proposal) and _told_usd(context) <= 0.0):
         return Check("margin_usd", context.init_margin_usd, "for opens", True)
     if context.nav_usd is None or context.init_margin_usd is None:
         return Check("margin_usd", context.init_margin_usd, None, False)
-    added = model_margin_usd(Stake(proposal.combo, quantity, proposal.limit_worst))
+    trade = Stake(proposal.combo, quantity, proposal.limit_worst)
+    added = max(0.0 if is_roll(proposal) else model_margin_usd(trade), _told_usd(context))
     added += sum(model_margin_usd(order.stake) for order in context.working if order.opening)
     total = round_price(context.init_margin_usd + added)
     limit = round_price(limits.margin_max_fraction * context.nav_usd)
     return Check("margin_usd", total, limit, total <= limit)
+
+
+def margin_told(
+    proposal: ProposedTrade, quantity: int, context: ReviewContext, *, is_all_that_lacks: bool
+) -> Check:
+    """What needs margin opens on the broker's own figure for at least so many units, or not at all.
+
+    What only costs its premium needs none, and the broker is not asked about what something else refuses.
+    """
+    if not is_open(proposal) or only_pays_premium(proposal.combo):
+        return Check(MARGIN_TOLD, None, "where margin is needed", True)
+    if not is_all_that_lacks:
+        return Check(MARGIN_TOLD, None, "when nothing else refuses", True)
+    told = context.told_margin
+    if told is None or told.quantity < quantity:
+        return Check(MARGIN_TOLD, "not asked", "told", False)
+    if told.change_usd is None:
+        return Check(MARGIN_TOLD, told.reason, "told", False)
+    return Check(MARGIN_TOLD, told.change_usd, "told", True)
+
+
+def _told_usd(context: ReviewContext) -> float:
+    told = context.told_margin
+    return 0.0 if told is None or told.change_usd is None else told.change_usd
 
 
 def condors_per_expiry(proposal: ProposedTrade, context: ReviewContext, limits: RiskLimits) -> Check:

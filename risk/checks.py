@@ -8,7 +8,7 @@ import re
 from datetime import timedelta
 from math import isfinite
 
-from market.contract import SecurityType, net_contracts
+from market.contract import Contract, SecurityType, net_contracts
 from market.quote import combo_quote
 from market.rounding import round_price
 from market.tick import COMBO_TICK
@@ -18,6 +18,7 @@ from risk.limits import RiskLimits
 from risk.state import TradingState
 from risk.verdict import Check
 
+VX_MULTIPLIER = 1000
 PAPER_ACCOUNT = re.compile(r"DU[0-9]+")
 
 
@@ -92,6 +93,34 @@ def closes_what_is_held(proposal: ProposedTrade, quantity: int, context: ReviewC
         available = abs(has) if has * change < 0 else 0
         beyond += max(abs(change) - available, 0)
     return Check("closes_what_is_held", beyond, 0, beyond == 0)
+
+
+def vix_futures(proposal: ProposedTrade, quantity: int, context: ReviewContext, limits: RiskLimits) -> Check:
+    """VIX futures held and ordered stay within their number, whichever orders fill (I-04).
+
+    Counted in contracts of 1000 USD a point, bought or sold; each settlement for itself, so that one never
+    offsets another.
+    """
+    if not is_open(proposal) or not any(_is_vix_future(leg.contract) for leg in proposal.combo.legs):
+        return Check("vix_futures_count", None, "for VIX futures", True)
+    low = {contract: count for contract, count in context.held if _is_vix_future(contract)}
+    high = dict(low)
+    orders = [(order.combo, order.remaining) for order in context.working]
+    for combo, units in [*orders, (proposal.combo, quantity)]:
+        for leg in combo.legs:
+            if _is_vix_future(leg.contract):
+                change = leg.signed_ratio * units
+                low[leg.contract] = low.get(leg.contract, 0) + min(change, 0)
+                high[leg.contract] = high.get(leg.contract, 0) + max(change, 0)
+    count = round_price(
+        sum(max(high[future], -low[future]) * future.multiplier / VX_MULTIPLIER for future in low)
+    )
+    limit = limits.vix_futures_max_count
+    return Check("vix_futures_count", count, limit, count <= limit)
+
+
+def _is_vix_future(contract: Contract) -> bool:
+    return contract.security_type is SecurityType.FUTURE and contract.symbol == "VIX"
 
 
 def price_sign(proposal: ProposedTrade) -> Check:

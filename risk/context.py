@@ -60,6 +60,18 @@ class LiveOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class ToldMargin:
+    """The broker's own figure: by how much `quantity` units raise the account's initial margin, in USD.
+
+    None where the broker did not say, for `reason`.
+    """
+
+    quantity: int
+    change_usd: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewContext:
     """One instant of the account. `stakes` are whole units open, `loose` signed contracts outside of them.
 
@@ -67,7 +79,7 @@ class ReviewContext:
     added here. `reserved_usd` is what a fired hedge may still spend this session. `index_levels` are by the
     symbol of the options on them. `feeds_alive` holds, for
     "option", "index" and "future", the last proof that the feed lives. `order_times` are the orders sent
-    lately.
+    lately. `told_margin` is the broker's fresh figure for the very combo that is proposed.
     """
 
     now: datetime
@@ -93,6 +105,7 @@ class ReviewContext:
     reserved_usd: float = 0.0
     order_times: tuple[datetime, ...] = ()
     round_trips_today: int = 0
+    told_margin: ToldMargin | None = None
     # The whole book, once a check has asked for it; it is no part of the value.
     _held: tuple[tuple[Contract, int], ...] | None = field(
         default=None, init=False, repr=False, compare=False

@@ -29,4 +29,7 @@ class RiskLimits:
     round_trips_per_day_max: int
     collar_ticks: int
     order_quantity_max: int
+    vix_futures_max_count: int  # of 1000 USD a point; ten small ones are one
+    margin_told_age_max_s: float
+    margin_ask_again_s: float
     market_data_lines_max: int

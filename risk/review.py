@@ -38,6 +38,7 @@ def review(proposal: ProposedTrade, context: ReviewContext, limits: RiskLimits) 
         checks.order_quantity(proposal, limits),
         checks.covered_shorts(proposal, judged, context),
         checks.closes_what_is_held(proposal, judged, context),
+        checks.vix_futures(proposal, judged, context, limits),
         checks.self_cross(proposal, context),
         checks.price_sign(proposal),
         checks.no_arbitrage_price(proposal),
@@ -57,7 +58,9 @@ def review(proposal: ProposedTrade, context: ReviewContext, limits: RiskLimits) 
         capital.daily_loss(proposal, context, limits),
         capital.drawdown(proposal, context, limits),
     )
-    if quantity < 1 or not all(check.passed for check in results):
+    stands = quantity >= 1 and all(check.passed for check in results)
+    results = (*results, capital.margin_told(proposal, judged, context, is_all_that_lacks=stands))
+    if not stands or not results[-1].passed:
         return Verdict(Ruling.DENIED, 0, results)
     return Verdict(Ruling.APPROVED if quantity == proposal.quantity else Ruling.RESIZED, quantity, results)
 

@@ -15,7 +15,9 @@ from typing import Any
 from bot.broker import listing
 from bot.broker.contracts import order_terms
 from bot.broker.inbox import ACCOUNT, READ_ONLY, TIME, is_read_only
+from bot.broker.margin import MarginDesk
 from bot.broker.orders import OrderDesk
+from bot.broker.pacing import MESSAGES_PER_S
 from bot.broker.quotes import LineBook
 from bot.broker.reconciliation import reconciled
 from bot.broker.requests import Key, RefusedError
@@ -39,6 +41,7 @@ from bot.events import (
     Reconciled,
     ReplaceOrder,
 )
+from bot.port import MarginPort
 from market.contract import Contract
 from market.order import OrderStatus
 from market.rounding import round_price
@@ -77,6 +80,7 @@ class IbBroker:
         request_timeout_s: float = 10.0,
         feed_silence_s: float = 30.0,
         host_skew_s_max: float | None = None,
+        messages_per_s: int = MESSAGES_PER_S,
     ) -> None:
         require_paper([account], account)
         self.sink = sink
@@ -87,10 +91,14 @@ class IbBroker:
         self._lines = LineBook(timedelta(seconds=feed_silence_s))
         self._contracts: dict[int, Contract] = {}
         self._desk = OrderDesk(account, client_id, self._tell)
+        self.margin: MarginPort = MarginDesk(
+            account, client_id, request_timeout_s, self._require_trading, self._raise_floor
+        )
         self._wanted: tuple[int, ...] = ()
         self._epoch = 0
         self._account_asked: datetime | None = None
         self._skew = SkewWatch(host_skew_s_max, isinstance(clock, BrokerClock))
+        self._messages_per_s = messages_per_s
         self._is_telling = False
         self._order_id_floor = 0
         self._session: Session | None = None
@@ -120,6 +128,7 @@ class IbBroker:
             clock=self._clock,
             lines=self._lines,
             contracts=self._contracts,
+            messages_per_s=self._messages_per_s,
             hooks=Hooks(
                 tell=self._tell,
                 notify=self._notify,

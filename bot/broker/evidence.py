@@ -104,8 +104,6 @@ class Evidence:
 
     def opened(self, order_id: int, contract: Any, raw: Any, state: Any) -> None:
         """openOrder: the broker lists or acknowledges an order."""
-        if raw.whatIf:
-            return
         order = self._order(order_id, raw.clientId, raw.permId, raw.orderRef)
         order.contract = contract
         order.action = Action.SELL if raw.action == "SELL" else Action.BUY

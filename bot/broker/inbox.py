@@ -33,7 +33,7 @@ _FARM_BROKEN = {2103, 2105, 2157}
 _FARM_FINE = {2100, 2104, 2106, 2107, 2108, 2119, 2158}
 _NO_MORE_LINES = 101
 _COMPETING_SESSION = 10197
-_NO_REFUSAL = {165, 10167}
+_NO_REFUSAL = {165, 399, 10167}
 _ACCOUNT_TAGS = {"NetLiquidation", "TotalCashValue", "InitMarginReq", "MaintMarginReq"}
 
 
@@ -129,6 +129,10 @@ class Inbox:
 
     def _open_order(self, order_id: int, contract: Any, order: Any, state: Any) -> None:
         self._expect(order.account)
+        if order.whatIf:
+            self.requests.row(order_id, state)
+            self.requests.end(order_id)
+            return
         self.evidence.opened(order_id, contract, order, state)
 
     def _completed_order(self, contract: Any, order: Any, state: Any) -> None:

@@ -1,8 +1,8 @@
 """A pace below the broker's limit, so that no message ever waits in the client library's own queue.
 
 That queue is lost without a word when the socket drops, and an order in it looks sent. The library begins to
-queue at 45 messages a second; we stop at 40 and keep eight of them for orders, so that a resubscription of
-every line never delays one.
+queue at 45 messages a second; we stop at what the rules allow (40) and keep eight of them for orders, so that
+a resubscription of every line never delays one.
 """
 
 import asyncio
@@ -17,10 +17,15 @@ _MARGIN_S = 0.001
 
 
 class Pacer:
-    """Counts what was sent in the last second of `time`, the running loop's seconds."""
+    """Counts what was sent in the last second of `time`, the running loop's seconds.
 
-    def __init__(self, time: Callable[[], float]) -> None:
+    At most `messages_per_s` go out in any second, and some of them are kept for orders.
+    """
+
+    def __init__(self, time: Callable[[], float], messages_per_s: int = MESSAGES_PER_S) -> None:
         self._time = time
+        self._all = messages_per_s
+        self._common = messages_per_s - min(RESERVED_FOR_ORDERS, messages_per_s // 2)
         self._sent: deque[float] = deque()
 
     def wait_s(self, *, urgent: bool = False) -> float:
@@ -28,7 +33,7 @@ class Pacer:
         now = self._time()
         while self._sent and now - self._sent[0] >= _WINDOW_S:
             self._sent.popleft()
-        allowed = MESSAGES_PER_S if urgent else MESSAGES_PER_S - RESERVED_FOR_ORDERS
+        allowed = self._all if urgent else self._common
         if len(self._sent) < allowed:
             return 0.0
         return max(self._sent[len(self._sent) - allowed] + _WINDOW_S - now, 0.0) + _MARGIN_S

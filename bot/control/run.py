@@ -71,7 +71,7 @@ async def run_live(
     def alert(text: Alert) -> None:
         told.alert(clock.now(), text)
 
-    broker = _broker(settings, clock, alert)
+    broker = _broker(settings, rules, clock, alert)
     writer, switch = WriterThread(), KillSwitch(settings.journal_folder)
     journal.journal.set_aside()
     daemon = Daemon(
@@ -134,7 +134,7 @@ def _anchored(folder: Path) -> OpenJournal:
     return journal
 
 
-def _broker(settings: Settings, clock: Clock, alert: Callable[[Alert], None]) -> IbBroker:
+def _broker(settings: Settings, rules: Rules, clock: Clock, alert: Callable[[Alert], None]) -> IbBroker:
     return IbBroker(
         host=settings.broker.host,
         port=settings.broker.port,
@@ -146,6 +146,7 @@ def _broker(settings: Settings, clock: Clock, alert: Callable[[Alert], None]) ->
         request_timeout_s=settings.broker.request_timeout_s,
         feed_silence_s=FEED_SILENCE_S,
         host_skew_s_max=HOST_SKEW_S_MAX if settings.mode == "paper" else None,
+        messages_per_s=rules.risk.messages_per_second_max,
     )
 
 

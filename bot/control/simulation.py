@@ -71,7 +71,14 @@ async def _simulate(simulation: Simulation, observers: Observers) -> Outcome:
     interval = timedelta(seconds=simulation.interval_s)
     driving = loop.create_task(drive(gateway, interval, clock.sleep_until))
     opened = open_journal(simulation.journal)
-    broker = IbBroker(host=HOST, port=PORT, client_id=CLIENT_ID, account=simulation.account, clock=clock)
+    broker = IbBroker(
+        host=HOST,
+        port=PORT,
+        client_id=CLIENT_ID,
+        account=simulation.account,
+        clock=clock,
+        messages_per_s=simulation.rules.risk.messages_per_second_max,
+    )
 
     feeds = PublishedFeeds(
         answered_by(lambda path: respond(simulation.market, path)),

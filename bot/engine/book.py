@@ -317,3 +317,17 @@ def _follow_fills(line: OrderLine, time: datetime) -> OrderLine:
         status = OrderStatus.FILLED
     ended = time if status.is_terminal and line.ended_at is None else line.ended_at
     return replace(line, order=replace(order, filled=units, status=status), ended_at=ended, absent_since=None)
+
+
+def round_trips(state: EngineState) -> int:
+    """Structures closed by orders in this session; one that was sold in part is held on and not yet one."""
+    closed = {
+        line.structure_id
+        for line in state.orders.values()
+        if line.intent is Intent.CLOSE
+        and not line.adjusts
+        and line.order.filled
+        and line.ended_at is not None
+        and line.ended_at.astimezone(MARKET_TZ).date() == state.session
+    }
+    return sum(name not in state.structures or state.structures[name].is_flat for name in closed)

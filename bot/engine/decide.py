@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 
+from bot.engine.book import round_trips
 from bot.engine.break_evens import recalibrate
 from bot.engine.lines import LinePlan, plan_lines
+from bot.engine.margin import ask_margin, lacks_only_margin, told_margin
 from bot.engine.orders import hold, order_reference, place
 from bot.engine.records import replace
 from bot.engine.release_days import end_openings, windows
@@ -21,8 +23,9 @@ from bot.events import Alert, Command, Feed, ListOptions, QuotesTaken, StreamLin
 from market.broker_hours import near_restart
 from market.contract import Contract, Right
 from market.rounding import round_price
-from market.sessions import MARKET_TZ, option_close, regular_hours
-from risk.context import LiveOrder, ReviewContext
+from market.sessions import option_close, regular_hours
+from risk.capital import sized
+from risk.context import LiveOrder, ReviewContext, ToldMargin
 from risk.exposure import Stake
 from risk.review import in_order_of_review, review
 from risk.sizing import initiation_headroom_usd, unit_max_loss_usd
@@ -160,8 +163,12 @@ def _judge(
         return Step(state)
     order_ref = order_reference(state, proposal.strategy, time)
     others_usd = 0.0 if proposal.reserves else _unspent_usd(state, reserved_usd)
-    context = review_context(state, order_ref, time, others_usd)
-    verdict = review(proposal, context, state.parameters.limits)
+    limits = state.parameters.limits
+    context = review_context(state, order_ref, time, others_usd, told_margin(state, proposal, limits, time))
+    verdict = review(proposal, context, limits)
+    if lacks_only_margin(verdict):
+        quantity = sized(proposal, context, limits)
+        return ask_margin(state, proposal, verdict, evaluation, quantity, limits, time)
     if verdict.ruling is Ruling.DENIED:
         return hold(state, proposal.strategy, evaluation, time, (proposal, verdict))
     return place(state, proposal, verdict, evaluation, order_ref, time)
@@ -286,7 +293,13 @@ def take_snapshot(state: EngineState, time: datetime) -> MarketSnapshot:
     )
 
 
-def review_context(state: EngineState, order_ref: str, time: datetime, reserved_usd: float) -> ReviewContext:
+def review_context(
+    state: EngineState,
+    order_ref: str,
+    time: datetime,
+    reserved_usd: float,
+    told: ToldMargin | None = None,
+) -> ReviewContext:
     """Everything the checks read, out of the engine's state."""
     opened, account = state.opened, state.account
     if opened is None:
@@ -321,7 +334,8 @@ def review_context(state: EngineState, order_ref: str, time: datetime, reserved_
         order_times=tuple(
             line.sent_at for line in state.orders.values() if time - line.sent_at < ORDER_TIMES_KEPT
         ),
-        round_trips_today=_round_trips(state),
+        round_trips_today=round_trips(state),
+        told_margin=told,
     )
 
 
@@ -372,17 +386,3 @@ def _committed_usd(state: EngineState) -> float:
             unit = unit_max_loss_usd(structure.combo, structure.entry_price, 0.0)
             total += units * unit + structure.fees_usd
     return total
-
-
-def _round_trips(state: EngineState) -> int:
-    """Structures closed by orders in this session; one that was sold in part is held on and not yet one."""
-    closed = {
-        line.structure_id
-        for line in state.orders.values()
-        if line.intent is Intent.CLOSE
-        and not line.adjusts
-        and line.order.filled
-        and line.ended_at is not None
-        and line.ended_at.astimezone(MARKET_TZ).date() == state.session
-    }
-    return sum(name not in state.structures or state.structures[name].is_flat for name in closed)

@@ -107,10 +107,16 @@ def hold(
     evaluation: Evaluation,
     time: datetime,
     denied: tuple[Proposal, Verdict] | None = None,
+    awaits: str = "",
 ) -> Step:
-    """Say why nothing is done, when that is news or has not been said for a while."""
+    """Say why nothing is done, when that is news or has not been said for a while.
+
+    `awaits` says what a proposal waits for that risk does not refuse for good.
+    """
     blocking = [gate.name for gate in evaluation.gates if not gate.passed]
-    if denied is not None:
+    if awaits:
+        reason = awaits
+    elif denied is not None:
         refusals = denied[1].refusals
         reason = f"risk refuses {denied[0].structure_id}: {', '.join(refusals) or 'no size left'}"
     else:
@@ -127,7 +133,7 @@ def hold(
     decision = Decision(
         decision_id=decision_id(time, number),
         strategy=strategy,
-        verb=Verb.HOLD if denied is None else Verb.DENY,
+        verb=Verb.HOLD if denied is None or awaits else Verb.DENY,
         reason=reason,
         session=state.session,
         structure_id="" if denied is None else denied[0].structure_id,

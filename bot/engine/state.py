@@ -11,7 +11,7 @@ from bot.engine.decision import Decision
 from bot.engine.observations import DailyInputs
 from bot.engine.parameters import Parameters
 from bot.events import AccountTaken, Command, Feed, Job, Opened
-from market.contract import Contract, SecurityType
+from market.contract import Combo, Contract, SecurityType
 from market.order import Order
 from market.portfolio import Portfolio
 from market.quote import Quote
@@ -66,6 +66,19 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True)
+class MarginAsk:
+    """The last question about the margin of a structure's opening order, and the broker's answer to it."""
+
+    key: str
+    combo: Combo
+    quantity: int
+    asked_at: datetime
+    told_at: datetime | None = None
+    change_usd: float | None = None
+    reason: str = ""  # why the last answer holds no figure; stays while it is asked again
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """Every option the broker lists for one class and expiry."""
 
@@ -115,6 +128,7 @@ class EngineState:
     structures: Mapping[str, Structure] = field(default_factory=dict)
     orders: Mapping[str, OrderLine] = field(default_factory=dict)
     portfolio: Portfolio = field(default_factory=Portfolio)
+    margins: Mapping[str, MarginAsk] = field(default_factory=dict)  # by structure
     risk: RiskState = field(default_factory=RiskState)
     condor: CondorState = field(default_factory=CondorState)
     layers: LayersState = field(default_factory=LayersState)

@@ -20,6 +20,7 @@ from bot.engine.halting import (
     host_reported,
     operator_commanded,
 )
+from bot.engine.margin import margin_told
 from bot.engine.parameters import parameters
 from bot.engine.reconciliation import reconcile
 from bot.engine.records import replace
@@ -39,6 +40,7 @@ from bot.events import (
     HostReported,
     Job,
     JobDue,
+    MarginTold,
     ObservationsKnown,
     Opened,
     OperatorCommanded,
@@ -370,6 +372,7 @@ _HANDLERS: dict[type[Any], Callable[[EngineState, Any, datetime], Step]] = {
     Disconnected: _disconnected,
     Executed: _executed,
     JobDue: _job_due,
+    MarginTold: margin_told,
     ObservationsKnown: _observations_known,
     Opened: _opened,
     Halted: halted,

@@ -16,6 +16,7 @@ from bot.errors import BrokerUnreachableError
 from bot.events import (
     AccountTaken,
     Alert,
+    AskMargin,
     CancelOrder,
     Connected,
     ContractsNamed,
@@ -24,6 +25,7 @@ from bot.events import (
     Executed,
     Feed,
     ListOptions,
+    MarginTold,
     ObservationsKnown,
     OptionsListed,
     OrderReported,
@@ -33,7 +35,7 @@ from bot.events import (
     ReplaceOrder,
 )
 from bot.journal import read_records
-from bot.port import Observers
+from bot.port import MarginPort, Observers
 from market.contract import Contract
 from market.order import Fill, OrderStatus
 from tests.bot.engine.desk import ACCOUNT, NAMED
@@ -54,6 +56,8 @@ class ScriptedAccount:
     quotes: tuple[tuple[int, float | None, float | None, float | None], ...]
     account: str = ACCOUNT
     nav_usd: float = 1e6
+    margin_usd: float = 1000.0
+    asked: list[AskMargin] = field(default_factory=list)
     fills: bool = True
     failing: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
@@ -69,6 +73,7 @@ class ScriptedAccount:
     epoch: int = 0
 
     def __post_init__(self) -> None:
+        self.margin: MarginPort = self
         self.sink: Callable[[Event], None] = nobody
 
     # --- the session
@@ -128,6 +133,14 @@ class ScriptedAccount:
         return AccountTaken(self.nav_usd, self.nav_usd, 0.0, 0.0)
 
     # --- orders
+
+    async def ask(self, command: AskMargin) -> MarginTold:
+        """What the margin rises by; `failing` names it `margin`."""
+        self.calls.append("margin")
+        self.asked.append(command)
+        if "margin" in self.failing:
+            return MarginTold(command.key, None, "no answer to margin")
+        return MarginTold(command.key, self.margin_usd)
 
     async def reconcile(self) -> Reconciled:
         """All there is to know."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from market.contract import Combo, Contract, Right, SecurityType, call_spread, iron_condor
 from market.quote import Quote
-from risk.context import LiveOrder, ReviewContext
+from risk.context import LiveOrder, ReviewContext, ToldMargin
 from risk.exposure import Stake
 from risk.limits import RiskLimits
 from risk.review import review
@@ -147,6 +147,7 @@ def healthy(**changes: object) -> ReviewContext:
         maint_margin_usd=10_000.0,
         cash_usd=900_000.0,
         index_levels={"SPX": 3300.0},
+        told_margin=ToldMargin(1000, 0.0),
     )
     return replace(context, **changes)  # type: ignore[arg-type]  # a test's own choice of fields
 

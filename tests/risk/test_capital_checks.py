@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from risk.capital import loss_causes, model_margin_usd
+from risk.context import ToldMargin
 from risk.exposure import Stake
 from risk.review import review
 from risk.state import Cause
@@ -79,6 +80,44 @@ def test_a_close_passes_over_the_limit_as_long_as_it_raises_no_loss() -> None:
 def test_margin_stays_within_forty_percent_and_must_be_known(margin: float | None, passed: bool) -> None:
     assert (refused(opening(), healthy(init_margin_usd=margin)) == ()) is passed
     assert refused(closing(), book(held(), init_margin_usd=margin)) == ()
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        (None, "not asked"),
+        (ToldMargin(1, 5000.0), "not asked"),
+        (ToldMargin(2, None, "no answer"), "no answer"),
+    ],
+)
+def test_without_the_brokers_figure_for_so_many_units_nothing_that_needs_margin_opens(
+    told: ToldMargin | None, found: str
+) -> None:
+    two = opening(quantity=2)
+    assert refused(two, healthy(told_margin=told)) == ("margin_told_usd",)
+    assert check("margin_told_usd", two, healthy(told_margin=told)).value == found
+    assert refused(hedge(), healthy(told_margin=told)) == ()
+    assert refused(closing(), book(held(), told_margin=told)) == ()
+
+
+def test_the_broker_is_not_asked_about_what_something_else_refuses() -> None:
+    assert refused(opening(), healthy(told_margin=None, init_margin_usd=397_000.0)) == ("margin_usd",)
+
+
+@pytest.mark.parametrize(("usd", "passed"), [(390_000.0, True), (390_001.0, False)])
+def test_the_brokers_figure_counts_where_it_is_the_greater(usd: float, passed: bool) -> None:
+    found = check("margin_usd", opening(), healthy(told_margin=ToldMargin(1, usd)))
+    assert (found.value, found.passed) == (10_000.0 + usd, passed)
+    model = model_margin_usd(Stake(condor(), 1, opening().limit_worst))
+    found = check("margin_usd", opening(), healthy(told_margin=ToldMargin(1, 1.0)))
+    assert found.value == round(10_000.0 + model, 2)
+
+
+@pytest.mark.parametrize(("usd", "passed"), [(0.0, True), (-500.0, True), (500.0, False)])
+def test_a_roll_passes_over_the_limit_as_long_as_it_raises_no_margin(usd: float, passed: bool) -> None:
+    roll = replace(opening(), adjusts=True)
+    context = healthy(init_margin_usd=400_000.0, told_margin=ToldMargin(100, usd))
+    assert check("margin_usd", roll, context).passed is passed
 
 
 def test_margin_is_the_premium_or_a_little_more_than_the_worst_loss() -> None:

@@ -44,9 +44,11 @@ def test_a_limit_that_is_tightened_turns_the_order_into_a_refusal_and_is_the_onl
     first = found["changes"][0]
     fields = {field["path"]: (field["recorded"], field["replayed"]) for field in first["fields"]}
     assert (first["strategy"], first["verb"]) == ("iron_condor", "deny")
-    assert fields["verb"] == ("open", "deny")
+    assert fields["verb"] == ("hold", "deny")  # in place of the question about margin
     assert fields["reason"][1].endswith(f": {check}")
     judged = {path: values for path, values in fields.items() if path.startswith("checks.")}
+    for field in ("value", "limit", "passed"):
+        judged.pop(f"checks.margin_told_usd.{field}")  # only asked for when nothing else refuses
     assert set(judged) == {f"checks.{check}.limit", f"checks.{check}.passed"}
     assert judged[f"checks.{check}.passed"] == (True, False)
 

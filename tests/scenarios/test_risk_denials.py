@@ -16,11 +16,12 @@ from bot.engine import decide
 from bot.engine.decision import Decision, Verb
 from bot.events import AccountTaken, Feed, OperatorCommanded
 from market.contract import Action, Combo, Leg, Right, single
+from market.quote import Quote
 from risk.review import review
 from strategies import iron_condor, vix_hedge
 from strategies.base import Evaluation, Intent, Proposal, Structure
 from tests.bot.daemon_desk import START, Desk, play
-from tests.bot.engine.desk import SPX
+from tests.bot.engine.desk import FUTURES, SPX
 from tests.bot.engine.looking import INDEX, quoted, wish
 from tests.risk.book import closing, condor, healthy, hedge, limits, opening, option, vix_spread
 from tests.risk.book import held as stake
@@ -31,6 +32,8 @@ OTHER = wish("condor-other", condor(2950, 3000, 3600, 3650))
 THIRD = wish("condor-third", condor(2900, 2925, 3700, 3725), limit=-5.0)
 LEGS = tuple(leg.contract for one in (ASKED, OTHER, THIRD) for leg in one.combo.legs)
 MARKET = {SPX.con_id: INDEX, **quoted(ASKED.combo, OTHER.combo, THIRD.combo, vix_spread())}
+VAST = AccountTaken(1e9, 1e9, 0.0, 0.0)
+FUTURE = FUTURES[1]
 RICH = AccountTaken(1e7, 1e7, 0.0, 0.0)
 
 Wants = Callable[[Any, tuple[Structure, ...], frozenset[str]], Sequence[Proposal]]
@@ -85,6 +88,7 @@ class Scenario:
     account: str = "DU0000000"
     halts: bool = False
     same_reference: bool = False
+    failing: frozenset[str] = frozenset()
 
 
 def after_open(first: AccountTaken, then: AccountTaken) -> Callable[[timedelta], AccountTaken]:
@@ -100,6 +104,9 @@ two_classes = Combo(
 )
 put_spread = Combo((Leg(option(3100, Right.PUT), Action.SELL), Leg(option(3050, Right.PUT), Action.BUY)))
 tranche = wish("tranche", vix_spread(), strategy="near_term", limit=1.0, reserves=True, tick=0.01)
+future = wish(
+    "tranche", single(FUTURE), quantity=21, strategy="near_term", limit=15.0, reserves=True, tick=0.05
+)
 
 SCENARIOS: dict[str, Scenario] = {
     "one_settlement": on_combo(two_classes, 1.0),
@@ -127,6 +134,10 @@ SCENARIOS: dict[str, Scenario] = {
     "initiation_usd": Scenario(figures=lambda _: AccountTaken(1e5, 1e5, 0.0, 0.0)),
     "open_max_loss_usd": Scenario(rules={"risk": {"open_max_loss_fraction": 0.001}}),
     "margin_usd": Scenario(figures=lambda _: AccountTaken(1e6, 1e6, 399e3, 0.0)),
+    "margin_told_usd": Scenario(failing=frozenset({"margin"})),
+    "vix_futures_count": Scenario(
+        once(future), rows={FUTURE.con_id: Quote(14.95, 15.0, None, START)}, figures=lambda _: VAST
+    ),
     "beta_delta_fraction": replace(
         on_combo(put_spread, -3.0), rows={SPX.con_id: replace(INDEX, last=3060.0)}
     ),
@@ -148,7 +159,7 @@ BESIDE = {
     "index_quote_age_s": {"trading_state"},
 }
 #: Refusals that end by themselves: what was refused may go later, or went before.
-FOR_A_WHILE = {"structure_free", "orders_per_minute"}
+FOR_A_WHILE = {"structure_free", "orders_per_minute", "self_cross"}
 
 
 def put_in(monkeypatch: pytest.MonkeyPatch, scenario: Scenario) -> None:
@@ -179,6 +190,7 @@ def test_the_check_denies_and_nothing_of_it_is_sent(
             (con_id, one.bid, one.ask, one.last) for con_id, one in {**MARKET, **scenario.rows}.items()
         )
         broker.alive, broker.fills = scenario.alive, scenario.fills
+        broker.failing = set(scenario.failing)
         plain = broker.account_now
         told = scenario.figures
 

@@ -24,6 +24,8 @@ from bot.port import Observers
 from config.rules import Rules
 from simulator.entitlements import Entitlements
 from simulator.exchange import Exchange
+from simulator.fault_injection import FaultInjector
+from simulator.faults import Fault, FaultPlan
 from simulator.gateway import Gateway
 from simulator.model import Market
 from simulator.pacing import drive
@@ -102,6 +104,7 @@ class VirtualHouse:
     killers: list[Killer] = field(default_factory=list)
     lives: int = 0
     entitlements: Entitlements | None = None
+    faults: tuple[Fault, ...] = ()
 
     def run(self, ends: Sequence[Killer | datetime], until: datetime) -> tuple[EngineState, Venue]:
         """One life for each of `ends`, a kill or the market time of a clean stop, then a last one.
@@ -116,6 +119,8 @@ class VirtualHouse:
         clock = VirtualClock(loop, self.start)
         exchange = Exchange(self.market, ACCOUNT)
         gateway = Gateway(exchange, clock.now, self.entitlements)
+        if self.faults:
+            gateway.edge = FaultInjector(gateway, FaultPlan(self.faults))
         server = await loop.create_server(lambda: GatewayProtocol(gateway), HOST, PORT)
         driving = loop.create_task(drive(gateway, timedelta(seconds=self.interval_s), clock.sleep_until))
         for end in [*ends, until]:

@@ -254,6 +254,16 @@ def test_a_definition_that_is_refused_or_never_comes_ends_at_its_deadline(code: 
 # ---------------------------------------------------------------- pace
 
 
+@pytest.mark.parametrize(("allowed", "common"), [(45, 37), (10, 5), (1, 1)])
+def test_the_pace_is_the_one_that_is_allowed(allowed: int, common: int) -> None:
+    pacer = Pacer(lambda: 100.0, allowed)
+    for urgent, count in ((False, common), (True, allowed - common)):
+        for _ in range(count):
+            assert pacer.wait_s(urgent=urgent) == 0.0
+            pacer.sent()
+        assert pacer.wait_s(urgent=urgent) > 1.0
+
+
 def test_the_pace_counts_the_last_second_and_keeps_room_for_orders() -> None:
     time = 100.0
     pacer = Pacer(lambda: time)

@@ -258,6 +258,19 @@ def test_a_burst_of_orders_is_paced_and_every_one_arrives() -> None:
     at_the_desk(script)
 
 
+def test_fewer_messages_a_second_are_sent_where_the_rules_allow_fewer() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.settle(2)
+        for number in range(30):
+            desk.broker.place(PlaceOrder(f"alvh:{number}", "1", condor(), 1, -1.0))
+        await desk.settle(0.01)
+        assert len(desk.gateway.sent(3)) == 12
+        await desk.settle(5)
+        assert len(desk.gateway.sent(3)) == 30
+
+    at_the_desk(script, messages_per_s=12)
+
+
 def test_orders_never_written_when_the_socket_drops_are_in_doubt_one_by_one() -> None:
     async def script(desk: Desk) -> None:
         await desk.settle(2)

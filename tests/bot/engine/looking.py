@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from bot.engine.state import EngineState, Step
+from bot.engine.state import EngineState, MarginAsk, Step
 from bot.events import (
     Feed,
     PlaceOrder,
@@ -71,10 +71,21 @@ FIRED = HedgeState(
 )
 
 
+def told(*structures: str, combo: Combo | None = None, usd: float = 1000.0) -> dict[str, MarginAsk]:
+    """The broker's figures for the opening of these structures, just told."""
+    combo = combo if combo is not None else condor()
+    return {name: MarginAsk(f"{name}@1", combo, 1000, NOW, NOW, usd) for name in structures}
+
+
+TOLD = told("condor-2020-W06-1", "condor-2020-W06-2")
+
+
 def looking(**changes: object) -> EngineState:
-    """A ready engine with live feeds and quotes of a condor and a hedge."""
+    """A ready engine with live feeds, quotes of a condor and a hedge, and the condor's margin."""
     quotes = {**quoted(condor(), vix_spread()), SPX.con_id: INDEX}
-    return ready(alive=ALIVE, quotes=quotes, feeds_asked={Feed.INDEX: NOW}, **changes)
+    return ready(
+        **{"alive": ALIVE, "quotes": quotes, "feeds_asked": {Feed.INDEX: NOW}, "margins": TOLD, **changes}
+    )
 
 
 def placed(done: Step) -> list[PlaceOrder]:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.engine import decide
-from bot.engine.book import apply_execution
+from bot.engine.book import apply_execution, round_trips
 from bot.events import (
     Feed,
     ListOptions,
@@ -146,7 +146,7 @@ def test_round_trips_are_structures_closed_by_orders_in_this_session() -> None:
     ):
         line = order_line(f"c{number}", intent=Intent.CLOSE, structure_id=f"s{number}", ended_at=ended)
         state = at_work(replace(line, order=replace(line.order, filled=filled)), state)
-    assert decide._round_trips(state) == 2
+    assert round_trips(state) == 2
 
 
 def test_a_structure_sold_in_part_is_no_round_trip_until_the_rest_is_sold() -> None:
@@ -162,7 +162,7 @@ def test_a_structure_sold_in_part_is_no_round_trip_until_the_rest_is_sold() -> N
         held = replace(structure, closed_legs=closed)
         seen = replace(at_work(sale, state), structures={line.structure_id: held})
         assert held.quantity == left
-        assert decide._round_trips(seen) == expected
+        assert round_trips(seen) == expected
 
 
 def test_orders_of_the_last_minute_are_counted_and_awaiting_ones_are_live() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bot.engine.decide import review_context
 from bot.engine.state import EngineState, OrderLine
-from bot.events import AccountTaken, Executed, Feed, QuotesTaken
+from bot.events import AccountTaken, Executed, Feed, MarginTold, QuotesTaken
 from market.order import Fill, OrderStatus
 from risk.exposure import only_pays_premium, open_loss_usd, worst_losses, worst_option_counts
 from risk.sizing import unit_max_loss_usd
@@ -103,6 +103,10 @@ class Desk:
     def want(self, proposal: Proposal) -> None:
         self.wishes = {proposal.strategy: Evaluation(proposals=(proposal,))}
         self.look()
+        asked = [ask.key for ask in self.state.margins.values() if ask.told_at is None]
+        if asked:
+            self.tell(*(MarginTold(key, 1000.0) for key in asked))
+            self.look()
         self.wishes = {}
 
     def look(self) -> None:

@@ -123,6 +123,9 @@ class Judge:
         if self.line.busiest > FRAMES_PER_S_MAX:
             self.accuse("I-14", f"{self.line.busiest} messages within a second")
             self.line.busiest = 0
+        if isinstance(found, OrderRequest) and found.what_if:
+            self.orders.judge_what_if(found)
+            return False
         if isinstance(found, OrderRequest):
             self.orders.judge(found, state)
         return isinstance(found, OrderRequest | ask.CancelOrder)

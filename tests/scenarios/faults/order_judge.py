@@ -38,6 +38,7 @@ class OrderJudge:
     ids: dict[str, int] = field(default_factory=dict)  # order id of each reference that was written
     moves: dict[str, int] = field(default_factory=dict)
     written: list[datetime] = field(default_factory=list)
+    asked: dict[frozenset[tuple[Contract, int]], datetime] = field(default_factory=dict)
     hedges: dict[str, float] = field(default_factory=dict)  # USD of each opening hedge order
 
     def judge(self, order: OrderRequest, state: EngineState | None) -> bool:
@@ -61,6 +62,16 @@ class OrderJudge:
         self._price(order)
         self._self_cross(order)
         return is_new
+
+    def judge_what_if(self, order: OrderRequest) -> None:
+        """One placeOrder that is only to be judged: of our account, and the same not within a minute."""
+        if order.account != ACCOUNT:
+            self._accuse("I-13", f"a what-if names account {order.account!r}")
+        about, now = frozenset(self.legs(order).items()), self.now()
+        before = self.asked.get(about)
+        if before is not None and now - before < timedelta(seconds=59):
+            self._accuse("I-14", f"the margin of {about} is asked again after {now - before}")
+        self.asked[about] = now
 
     def legs(self, order: OrderRequest) -> dict[Contract, int]:
         """Contracts gained by one unit; sold ones are negative."""

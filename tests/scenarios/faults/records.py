@@ -36,7 +36,7 @@ REQUIRED_CHECKS = frozenset(
         "paper_account", "trading_state", "fresh_order_ref", "order_quantity", "covered_shorts", "self_cross",
         "price_sign", "no_arbitrage_price", "sided_quotes", "price_collar", "orders_per_minute",
         "round_trips_per_day", "nav_age_s", "initiation_usd", "open_max_loss_usd", "margin_usd",
-        "daily_loss_fraction", "drawdown_fraction",
+        "daily_loss_fraction", "drawdown_fraction", "margin_told_usd", "vix_futures_count",
     }
 )  # fmt: skip
 
