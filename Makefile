@@ -10,7 +10,7 @@ LOCKED := $(call LOCKED_IN,$(VENV))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check compat proofs faults soak full crash-points order-flows mutation same-bytes real-time image figures bench lock clean
+.PHONY: help .venv demo test check compat proofs faults soak full crash-points order-flows mutation same-bytes real-time image figures coverage bench lock clean
 
 help:  ## list the tasks
 	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -111,7 +111,7 @@ class Leg:
 class Combo:
     """One or more legs traded together at one net price.
 
-    See the module's sign convention.     Raises ValueError on no legs, a ratio below one, the same contract
+    See the module's sign convention. Raises ValueError on no legs, a ratio below one, the same contract
     twice, or legs with different multipliers.
     """
 

@@ -43,6 +43,16 @@ def run_daemon(loaded: LoadedSettings, rules_path: Path) -> None:
     if not settings.gateway.embedded:
         asyncio.run(run_live(settings, rules, observers(settings.mode, settings.broker.account)))
         return
+    journal = _anchored(settings.journal_folder)  # a second daemon learns of the first, not of its gateway
+    try:
+        _run_embedded(settings, rules, journal)
+    finally:
+        journal.journal.release()
+
+
+def _run_embedded(settings: Settings, rules: Rules, journal: OpenJournal) -> None:
+    from bot.control.console import observers
+
     with EmbeddedGateway(
         port=settings.broker.port,
         seed=settings.gateway.seed,
@@ -50,7 +60,7 @@ def run_daemon(loaded: LoadedSettings, rules_path: Path) -> None:
         account=settings.broker.account,
     ) as gateway:
         told = observers(settings.mode, settings.broker.account)
-        asyncio.run(run_live(settings, rules, told, gateway))
+        asyncio.run(run_live(settings, rules, told, gateway, journal=journal))
 
 
 async def run_live(
@@ -59,13 +69,14 @@ async def run_live(
     told: Observers,
     gateway: EmbeddedGateway | None = None,
     on_ready: Callable[[Daemon], None] = lambda _: None,
+    journal: OpenJournal | None = None,
 ) -> Daemon:
     """One daemon in real time until it is stopped; an embedded `gateway` is kept alive beside it.
 
-    Returns the daemon after a clean stop.
+    `journal` is the one of the settings where it is open already. Returns the daemon after a clean stop.
     """
     loop = asyncio.get_running_loop()
-    journal = _anchored(settings.journal_folder)
+    journal = journal or _anchored(settings.journal_folder)
     clock: Clock = WallClock() if settings.clock.source == "host" else BrokerClock()
 
     def alert(text: Alert) -> None:

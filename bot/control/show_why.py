@@ -29,7 +29,7 @@ def _show(each: Explanation) -> None:
         say([each.restriction])
     decision = last.decision
     trading = f", trading is {decision.trading}" if decision.trading else ""
-    looks = f", stands for {decision.evaluations} looks" if decision.evaluations > 1 else ""
+    looks = f", after {decision.evaluations - 1} looks without news" if decision.evaluations > 1 else ""
     say([f"decided {moment(last.time)} ({last.record.place}, {decision.decision_id}){trading}{looks}"])
     if each.readings and each.read_at is not None:
         table(

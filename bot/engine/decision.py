@@ -28,7 +28,8 @@ class Verb(StrEnum):
 class Decision:
     """One line of the log.
 
-    `evaluations` counts the evaluations this one stands for, itself included.
+    `evaluations` counts the looks since the last decision about the same thing, this one included: those
+    before it found what that decision told.
     """
 
     decision_id: str

@@ -76,7 +76,7 @@ def line(each: Told) -> str:
     if refused := [check.name for check in decision.checks if not check.passed]:
         words.append(plain(f"[risk: {', '.join(refused)}]"))
     if decision.evaluations > 1:
-        words.append(f"(stands for {decision.evaluations} looks)")
+        words.append(f"(after {decision.evaluations - 1} looks without news)")
     return "  ".join(word for word in words if word)
 
 

@@ -1,8 +1,8 @@
 """Why not: which gates, risk checks and readings stood in the way over a span of a journal, most first.
 
-Counted from the decisions as they stand in the journal. A decision that stands for many looks at the market
-counts as many. Daily readings are told more than once a session (a forecast, then the final values): only a
-session's last word counts.
+Counted from the decisions as they stand in the journal. A decision tells how many looks at the market went by
+before it without news: they found what the decision before told, and count for that one. Daily readings are
+told more than once a session (a forecast, then the final values): only a session's last word counts.
 """
 
 from collections.abc import Iterable, Iterator
@@ -41,6 +41,10 @@ class Blocker:
         return self.blocked + self.unknown
 
 
+#: What ends a row of looks without news.
+_LOOKS = frozenset({Verb.HOLD, Verb.DENY, Verb.OPEN, Verb.CLOSE, Verb.ADJUST})
+
+
 @dataclass(frozen=True, slots=True)
 class _Obstacle:
     kind: str
@@ -58,9 +62,8 @@ def whynot(folder: Path, first: datetime | None, last: datetime | None) -> tuple
 def rank(told: Iterable[Told]) -> tuple[Blocker, ...]:
     """Count what stood in the way of each decision."""
     found: dict[tuple[str, str, str], Blocker] = {}
-    for each in told:
+    for each, looks in _with_looks(told):
         obstacles = tuple(_obstacles(each.decision))
-        looks = max(each.decision.evaluations, 1)
         strategy = short_name(each.decision.strategy)
         for obstacle in obstacles:
             key = (strategy, obstacle.kind, obstacle.name)
@@ -77,6 +80,25 @@ def rank(told: Iterable[Told]) -> tuple[Blocker, ...]:
     return tuple(
         sorted(found.values(), key=lambda one: (-one.looks, -one.alone, one.strategy, one.kind, one.name))
     )
+
+
+def _with_looks(told: Iterable[Told]) -> list[tuple[Told, int]]:
+    """Each decision with the looks that found what it tells: its own, and those without news after it.
+
+    Looks after the last word about something are not told yet.
+    """
+    counted: list[tuple[Told, int]] = []
+    last: dict[str, int] = {}  # the last word about a strategy, or about a structure that risk refused
+    for each in told:
+        decision = each.decision
+        if decision.verb in _LOOKS:
+            about = decision.structure_id if decision.verb is Verb.DENY else decision.strategy
+            if about in last:
+                before, looks = counted[last[about]]
+                counted[last[about]] = (before, looks + decision.evaluations - 1)
+            last[about] = len(counted)
+        counted.append((each, 1))
+    return counted
 
 
 def _named(key: tuple[str, str, str]) -> tuple[str, str, str]:

@@ -11,10 +11,18 @@ from tests.scenarios.proof import Venue, prove
 
 
 def child_of(pid: int) -> int:
-    """The one child process of `pid`: the embedded gateway."""
+    """The child process of `pid` that is the embedded gateway; another one is its watchdog."""
     threads = Path(f"/proc/{pid}/task").iterdir()  # a child belongs to the thread that started it
-    (child,) = [child for thread in threads for child in (thread / "children").read_text().split()]
-    return int(child)
+    children = [child for thread in threads for child in (thread / "children").read_text().split()]
+    (gateway,) = [child for child in children if b"gateway" in _words(child)]
+    return int(gateway)
+
+
+def _words(pid: str) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except FileNotFoundError:
+        return []
 
 
 def is_alive(pid: int) -> bool:

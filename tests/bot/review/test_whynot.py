@@ -25,14 +25,15 @@ def by_name(blockers: tuple[Blocker, ...]) -> dict[str, Blocker]:
     return {one.name: one for one in blockers}
 
 
-def test_a_decision_that_stands_for_many_looks_counts_as_many_and_the_busiest_comes_first() -> None:
+def test_looks_without_news_count_for_the_decision_before_them_and_the_busiest_comes_first() -> None:
     found = rank(
         [
-            told(0, hold((Gate("week_entries", False, "1 of 1"), Gate("entry_window", True)), looks=50)),
+            told(0, hold((Gate("week_entries", False, "1 of 1"), Gate("entry_window", True)), looks=9)),
             told(
                 1,
-                hold((Gate("entry_window", False, "16:00"), Gate("week_entries", False, "2 of 1")), looks=7),
+                hold((Gate("entry_window", False, "16:00"), Gate("week_entries", False, "2 of 1")), looks=50),
             ),
+            told(1, hold((), looks=7)),
         ]
     )
     assert [one.name for one in found] == ["week_entries", "entry_window"]
@@ -48,8 +49,22 @@ def test_a_decision_that_stands_for_many_looks_counts_as_many_and_the_busiest_co
 
 
 def test_an_unknown_gate_is_counted_apart() -> None:
-    found = by_name(rank([told(0, hold((Gate("listing", None, "not listed"),), 3))]))
+    listing = hold((Gate("listing", None, "not listed"),))
+    found = by_name(rank([told(0, listing), told(1, hold((), 3))]))
     assert (found["listing"].blocked, found["listing"].unknown, found["listing"].looks) == (0, 3, 3)
+
+
+def test_looks_before_the_span_and_after_the_last_word_belong_to_nobody() -> None:
+    found = by_name(rank([told(0, hold((Gate("listing", None, "not listed"),), 2_429))]))
+    assert found["listing"].looks == 1
+
+
+def test_looks_at_a_refused_structure_are_not_those_of_its_strategy() -> None:
+    checks = (Check("margin", 2.0, 1.0, False),)
+    deny = Decision("d", "iron_condor", Verb.DENY, "risk", structure_id="c-1", checks=checks)
+    later = Decision("d", "iron_condor", Verb.DENY, "risk", structure_id="c-1", evaluations=5, checks=checks)
+    found = by_name(rank([told(0, hold((Gate("listing", None, ""),))), told(1, deny), told(2, later)]))
+    assert (found["margin"].blocked, found["listing"].looks) == (6, 1)
 
 
 def test_refused_checks_count_and_passed_ones_do_not() -> None:
