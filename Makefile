@@ -47,7 +47,7 @@ demo: $(VENV)/.runtime  ## a paper account in a box: a real-time session, then s
 
 # A client's cases build on one another, so one process runs them in their order.
 test: $(VENV)/.dev  ## all tests
-	@$(BIN)/python -m pytest -n 2 -q --ignore tests/compat
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -q --ignore tests/compat
 	@$(BIN)/python -m pytest -q tests/compat
 
 check: $(VENV)/.dev  ## what the project's checks run: style, types, imports, tests, other clients

@@ -57,9 +57,13 @@ def dropped(message: str, times: int = 1, skip: int = 0) -> Mishap:
     return Mishap("drop", 0.0, 0, Fault(FaultKind.DROP, message=message, times=times, skip=skip))
 
 
-def ignored(message: str, times: int = 1) -> Mishap:
-    """These requests are not heard by the gateway."""
-    return Mishap("ignore", 0.0, 0, Fault(FaultKind.IGNORE, message=message, times=times))
+def ignored(message: str, times: int = 1, skip: int = 0) -> Mishap:
+    """These requests are not heard by the gateway, after `skip` that are."""
+    return Mishap("ignore", 0.0, 0, Fault(FaultKind.IGNORE, message=message, times=times, skip=skip))
+
+
+#: The first such message only asks what the order would cost in margin.
+ORDER_UNHEARD = ignored("placeOrder", skip=1)
 
 
 # ---------------------------------------------------------------------- connection
@@ -91,7 +95,7 @@ def test_fills_of_a_lost_line_are_in_the_book_whether_data_and_reports_come_back
 
 def test_an_order_written_into_a_restart_is_proved_lost_or_found(tmp_path: Path) -> None:
     restart = Mishap("restart", 0.0, 1, Fault(FaultKind.RESTART, for_s=20.0, roll_back=8))
-    house = live(tmp_path, ignored("placeOrder"), restart)
+    house = live(tmp_path, ORDER_UNHEARD, restart)
     first, *later = placed(house)
     assert house.judge._state.orders[first].order.status is OrderStatus.LOST
     assert later
@@ -144,7 +148,7 @@ def test_an_acknowledgement_that_is_lost_sends_nothing_again(tmp_path: Path) -> 
 
 
 def test_an_order_the_gateway_never_heard_is_proved_lost_and_tried_anew(tmp_path: Path) -> None:
-    house = live(tmp_path, ignored("placeOrder"))
+    house = live(tmp_path, ORDER_UNHEARD)
     first, *later = placed(house)
     assert house.judge._state.orders[first].order.status is OrderStatus.LOST
     assert later
