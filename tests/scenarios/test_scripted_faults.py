@@ -142,7 +142,7 @@ def test_a_halted_index_opens_nothing_and_trading_returns_with_it(tmp_path: Path
 
 
 def test_an_acknowledgement_that_is_lost_sends_nothing_again(tmp_path: Path) -> None:
-    house = live(tmp_path, dropped(OPEN_ORDER, 3), dropped(ORDER_STATUS, 3), final=0.85)
+    house = live(tmp_path, dropped(OPEN_ORDER, 3, skip=1), dropped(ORDER_STATUS, 3), final=0.85)
     assert house.fired["drop"] >= 2
     assert set(at_venue(house)) == set(placed(house))
 
@@ -156,7 +156,7 @@ def test_an_order_the_gateway_never_heard_is_proved_lost_and_tried_anew(tmp_path
 
 
 def test_fills_without_any_word_about_their_order_are_in_the_book(tmp_path: Path) -> None:
-    house = live(tmp_path, dropped(OPEN_ORDER, 3), dropped(ORDER_STATUS, 3))
+    house = live(tmp_path, dropped(OPEN_ORDER, 3, skip=1), dropped(ORDER_STATUS, 3))
     filled = [ref for ref, units in at_venue(house).items() if units]
     assert filled
     assert all(house.judge._state.orders[ref].order.filled == at_venue(house)[ref] for ref in filled)

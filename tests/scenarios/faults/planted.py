@@ -114,7 +114,7 @@ _LONG_SILENCE = trouble(Trouble.BLACKHOLE, 5000.0, for_s=60_000.0)
 _LINE_LOST = Mishap("connectivity", 4000.0, 0, Fault(FaultKind.CONNECTIVITY, for_s=60.0))
 _CORRECTED = at_order(1, Fault(FaultKind.CORRECT, points=0.05), 200.0)
 _CUT = tuple(at_order(number, Fault(FaultKind.PARTIAL, units=1)) for number in range(1, 7))
-_ACK_LOST = Mishap("drop", 0.0, 0, Fault(FaultKind.DROP, message="openOrder", times=3))
+_ACK_LOST = Mishap("drop", 0.0, 0, Fault(FaultKind.DROP, message="openOrder", skip=1, times=3))
 _STATUS_LOST = Mishap("drop", 0.0, 0, Fault(FaultKind.DROP, message="orderStatus", times=3))
 
 BUGS: tuple[Bug, ...] = (
