@@ -46,6 +46,15 @@ class Portfolio:
             fill = replace(fill, commission=known.commission)
         return Portfolio({**self.fills, base: fill}, self.carried)
 
+    def retold(self, fill: Fill) -> "Portfolio":
+        """Put a known execution in the place of what was first heard of it; the commission stays.
+
+        Raises KeyError for an execution that is not known.
+        """
+        base = execution_base(fill.exec_id)
+        known = self.fills[base]
+        return Portfolio({**self.fills, base: replace(fill, commission=known.commission)}, self.carried)
+
     def commission(self, exec_id: str, commission_usd: float) -> "Portfolio":
         """Attach a commission to a known execution; one for an unknown execution changes nothing."""
         base = execution_base(exec_id)

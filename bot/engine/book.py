@@ -87,10 +87,15 @@ def apply_execution(state: EngineState, executed: Executed, time: datetime) -> E
     """Fold one execution in, once.
 
     A correction first takes out what it corrects. An execution that no order of ours explains makes the book
-    a mismatch; one of our own order in a contract it has no leg in halts trading, and so does one leg more
-    than was ordered.
+    a mismatch, until it is told again under one that does (the first telling may have been garbled on the
+    line); one of our own order in a contract it has no leg in halts trading, and so does one leg more than
+    was ordered.
     """
     fill, contract = executed.fill, executed.contract
+    heard = state.portfolio.fills.get(execution_base(fill.exec_id))
+    if heard is not None and heard.exec_id == fill.exec_id and _explains(state, fill, heard):
+        portfolio = state.portfolio.retold(fill)
+        return _book(replace(state, portfolio=portfolio), portfolio.fills[execution_base(fill.exec_id)], time)
     if state.portfolio.knows(fill.exec_id) or fill.time < time - EXECUTIONS_KEPT:
         return state
     line = state.orders.get(fill.order_ref)
@@ -104,6 +109,11 @@ def apply_execution(state: EngineState, executed: Executed, time: datetime) -> E
         paid = None if corrected.commission is None else -corrected.commission
         state = _book(state, replace(corrected, quantity=-corrected.quantity, commission=paid), time)
     return _book(state, portfolio.fills[base], time)
+
+
+def _explains(state: EngineState, fill: Fill, heard: Fill) -> bool:
+    """Whether an execution that no order explained is told again under an order of ours."""
+    return heard.order_ref not in state.orders and fill.order_ref in state.orders
 
 
 def apply_commission(state: EngineState, report: CommissionReported) -> EngineState:

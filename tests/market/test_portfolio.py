@@ -101,3 +101,10 @@ def test_settled_contracts_leave_the_portfolio() -> None:
     portfolio = fold([fill("a.01", 1), fill("b.01", 2)]).carry(NOW + timedelta(days=1)).apply(fill("c.01", 1))
     assert list(portfolio.settle([1]).positions()) == [2]
     assert Portfolio().settle([1]) == Portfolio()
+
+
+def test_an_execution_told_anew_takes_the_place_of_the_first_telling_and_keeps_its_commission() -> None:
+    first = Portfolio().apply(fill("e1.01", commission=1.25))
+    again = first.retold(fill("e1.01", quantity=3))
+    assert held(again) == {1: 3}
+    assert again.fills["e1"].commission == 1.25
