@@ -22,11 +22,11 @@ from itertools import cycle
 from pathlib import Path
 
 from benchmarks.sessions import Moment, many_condors, moments, run_sessions
-from bot.codec import canonical, decode
 from bot.engine.decision import Verb
 from bot.engine.state import EngineState
 from bot.engine.step import step
 from bot.events import Feed, QuotesTaken, TimedEvent
+from bot.journal.codec import canonical, decode
 from market.rounding import round_price
 
 ROUNDS = 41

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bot.journal import read_records
+from bot.journal.writer import read_records
 from bot.switch import KillSwitch
 from simulator.running import RunningGateway
 from tests.scenarios.processes import House

@@ -19,9 +19,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.codec import canonical
 from bot.engine.decision import Decision, Verb
-from bot.journal import Journal, verify
+from bot.journal.codec import canonical
+from bot.journal.writer import Journal, verify
 from risk.verdict import Check
 from strategies.base import Gate, Reading
 

@@ -25,12 +25,12 @@ from benchmarks.engine import opening
 from benchmarks.sessions import ACCOUNT, BEFORE_OPEN, FIRST_SESSION, SEED, Moment, moments, run_sessions
 from bot.broker.adapter import IbBroker
 from bot.clock import WallClock
-from bot.commit import WriterThread
 from bot.daemon import Daemon
 from bot.events import Opened, PlaceOrder, QuotesTaken
 from bot.feeds import PublishedFeeds, over_http
-from bot.journal import Journal
-from bot.opening import open_journal
+from bot.journal.commit import WriterThread
+from bot.journal.opening import open_journal
+from bot.journal.writer import Journal
 from bot.port import Observers
 from market.contract import Combo
 from market.sessions import regular_hours

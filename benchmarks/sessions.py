@@ -13,9 +13,9 @@ from bot.control.simulation import Outcome, Simulation, simulate
 from bot.engine.state import EngineState, Step
 from bot.engine.step import step
 from bot.events import TimedEvent
-from bot.journal import read_records
+from bot.journal.records import event_of
+from bot.journal.writer import read_records
 from bot.port import Observers
-from bot.records import event_of
 from config.loader import load_rules
 from config.rules import Rules
 from config.settings import SHIPPED_RULES

@@ -21,7 +21,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.sessions import FIRST_SESSION, run_sessions
-from bot.segments import segments
+from bot.journal.segments import segments
 from market.sessions import session_offset
 
 SESSIONS = 60

@@ -13,9 +13,7 @@ from datetime import datetime, timedelta
 
 from bot import schedule
 from bot.clock import Clock
-from bot.commit import Committer
 from bot.connection import IDLE_SILENCE_MAX, SILENCE_MAX, Connection, Daemonry
-from bot.durability import Durability
 from bot.engine.decide import look_overdue, may_evaluate
 from bot.engine.halting import stands
 from bot.engine.step import step
@@ -40,7 +38,9 @@ from bot.events import (
 )
 from bot.host import HostWatch
 from bot.jobs import FAR_FUTURE, SessionJobs
-from bot.opening import OpenJournal
+from bot.journal.commit import Committer
+from bot.journal.durability import Durability
+from bot.journal.opening import OpenJournal
 from bot.operation import Operated, Operation
 from bot.port import BrokerPort, Observers, SlowFeeds
 from bot.stopping import StopAskedError, StopSignal

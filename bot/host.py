@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot.clock import Clock
-from bot.durability import SLOW_S, Durability
 from bot.errors import BrokerError, NotPaperAccountError
 from bot.events import Condition, Event, HostReported
+from bot.journal.durability import SLOW_S, Durability
 
 CLOCK_JUMP_MAX_S = 2.0
 SLOW_FOR_S = 10.0

@@ -7,7 +7,7 @@ from typing import Any
 from bot.clock import WallClock
 from bot.events import DISTRIBUTION, ObservationsKnown
 from bot.feeds import history_observations
-from bot.opening import open_journal
+from bot.journal.opening import open_journal
 from bot.publications import MONTHLY, gaps
 from config.loader import load_settings
 from config.settings import SIMULATED_PROFILE

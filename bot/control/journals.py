@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from bot.segments import segments
+from bot.journal.segments import segments
 
 DEFAULT_FOLDER = "journal"
 _FOLDER_VARIABLE = "ALVH__JOURNAL__FOLDER"

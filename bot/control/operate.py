@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from bot.broker.kill import cancel_everything
-from bot.checkpoint import recover
 from bot.clock import WallClock
 from bot.errors import BrokerError, BrokerUnreachableError, JournalError, ResumeRefusedError
-from bot.journal import segments
+from bot.journal.checkpoint import recover
+from bot.journal.writer import segments
 from bot.switch import KillSwitch
 from config.settings import Settings
 from risk.state import TradingState

@@ -11,11 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from bot.anchor import drop_anchor, keep_anchored, require_anchored
-from bot.archive import keep_packed
 from bot.broker.adapter import IbBroker
 from bot.clock import BrokerClock, Clock, WallClock
-from bot.commit import WriterThread
 from bot.connection import SILENCE_MAX
 from bot.control.embedded import EmbeddedGateway
 from bot.control.guard import Guard
@@ -24,7 +21,10 @@ from bot.daemon import Daemon
 from bot.errors import JournalError
 from bot.events import Alert
 from bot.feeds import PublishedFeeds, over_http
-from bot.opening import OpenJournal, open_journal, opening_record
+from bot.journal.anchor import drop_anchor, keep_anchored, require_anchored
+from bot.journal.archive import keep_packed
+from bot.journal.commit import WriterThread
+from bot.journal.opening import OpenJournal, open_journal, opening_record
 from bot.port import Observers
 from bot.switch import KillSwitch
 from config.loader import LoadedSettings, load_rules

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from bot.control.output import Meter, complain, emit, say, table
+from bot.journal.verification import Fault, Verification
 from bot.review.counterfactual import DecisionChange, Kind, decisions_under
 from bot.review.differences import FieldDifference
 from bot.review.replay import Replay
 from bot.review.text import plain
-from bot.verification import Fault, Verification
 from config.loader import load_rules
 
 FIELDS_SHOWN = 6

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from bot.broker.adapter import IbBroker
 from bot.clock import VirtualClock
-from bot.commit import commit_inline
 from bot.control.stand_ins import stand_ins
 from bot.daemon import Daemon
 from bot.engine.state import EngineState
 from bot.feeds import PublishedFeeds, answered_by
-from bot.opening import open_journal, opening_record
+from bot.journal.commit import commit_inline
+from bot.journal.opening import open_journal, opening_record
 from bot.port import Observers
 from config.rules import Rules
 from simulator.exchange import Exchange

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Any, TypeVar
 
-from bot.codec import restore
+from bot.journal.codec import restore
 from market.releases import ReleaseDays
 from risk.limits import RiskLimits
 from strategies import iron_condor

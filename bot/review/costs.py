@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from bot.segments import Record, read_records
+from bot.journal.segments import Record, read_records
 from market.rounding import round_price, round_ratio
 from market.sessions import session_offset
 from strategies.hedge_state import LAYER_OF

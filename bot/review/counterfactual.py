@@ -13,13 +13,13 @@ from typing import Any
 
 import orjson
 
-from bot.codec import canonical
 from bot.engine.decision import Decision, Verb
 from bot.engine.state import EngineState, Step
 from bot.engine.step import step
 from bot.events import Opened
-from bot.journal import read_records
-from bot.records import DECISION, event_of
+from bot.journal.codec import canonical
+from bot.journal.records import DECISION, event_of
+from bot.journal.writer import read_records
 from bot.review.differences import FieldDifference, field_differences
 from bot.review.replay import Engine
 from bot.review.turns import Turn, turns

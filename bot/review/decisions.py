@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.codec import restore
 from bot.engine.decision import Decision
 from bot.errors import JournalError
-from bot.journal import Record
-from bot.records import DECISION
+from bot.journal.codec import restore
+from bot.journal.records import DECISION
+from bot.journal.writer import Record
 
 DECISIONS = frozenset({DECISION})
 # What a person may type for a strategy, and the names decisions carry.

@@ -12,12 +12,12 @@ from typing import Any
 
 from bot.engine.decision import Decision
 from bot.errors import JournalError
-from bot.journal import Record, read_records
+from bot.journal.records import DECISION
+from bot.journal.segments import first_seq, last_record, lines_of, segment_day, segments
+from bot.journal.writer import Record, read_records
 from bot.logs import decision_fields, log_line
-from bot.records import DECISION
 from bot.review.decisions import DECISIONS, Told, names_of, short_name, told
 from bot.review.text import moment, number, plain
-from bot.segments import first_seq, last_record, lines_of, segment_day, segments
 
 _OPENED = "Opened"
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import orjson
 
-from bot.codec import canonical
 from bot.engine.state import EngineState, Step
 from bot.engine.step import step
 from bot.events import Opened, TimedEvent
-from bot.journal import Record, read_records
-from bot.records import DECISION, event_of, not_of_this_version
+from bot.journal.codec import canonical
+from bot.journal.records import DECISION, event_of, not_of_this_version
+from bot.journal.writer import Record, read_records
 from bot.review.differences import FieldDifference, field_differences
 from bot.review.turns import Turn, turns
 

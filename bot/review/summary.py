@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.segments import Record, read_records
+from bot.journal.segments import Record, read_records
 from market.rounding import round_price
 from strategies import iron_condor
 from strategies.hedge_state import LAYER_OF

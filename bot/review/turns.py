@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from bot.journal import Record
-from bot.records import EVENTS, HOUSEKEEPING
+from bot.journal.records import EVENTS, HOUSEKEEPING
+from bot.journal.writer import Record
 
 
 @dataclass(slots=True)

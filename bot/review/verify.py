@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.anchor import anchor_path, rolled_back
-from bot.journal import Fault, Verification, segments, verify
+from bot.journal.anchor import anchor_path, rolled_back
+from bot.journal.verification import Progress
+from bot.journal.writer import Fault, Verification, segments, verify
 from bot.review.replay import Replay, replay
-from bot.verification import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from bot.engine.decision import Verb
-from bot.journal import Record
-from bot.records import DECISION
+from bot.journal.records import DECISION
+from bot.journal.segments import last_record, newest_first
+from bot.journal.writer import Record
 from bot.review.decisions import Told, names_of, short_name, told
 from bot.review.text import number, plain, span
-from bot.segments import last_record, newest_first
 from market.rounding import round_ratio
 from market.sessions import MARKET_TZ
 from risk.state import TradingState

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from bot.clock import VirtualClock
-from bot.commit import commit_inline
 from bot.daemon import Daemon
 from bot.engine.state import EngineState
-from bot.journal import Journal, Record, read_records
-from bot.opening import open_journal
+from bot.journal.commit import commit_inline
+from bot.journal.opening import open_journal
+from bot.journal.writer import Journal, Record, read_records
 from simulator.virtual import VirtualLoop, run
 from strategies import iron_condor, vix_hedge
 from strategies.base import Evaluation, Structure

@@ -5,8 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from bot.checkpoint import Checkpoints
-from bot.codec import canonical
 from bot.engine.state import EngineState
 from bot.engine.step import step
 from bot.events import (
@@ -26,7 +24,9 @@ from bot.events import (
     Stopping,
     TimedEvent,
 )
-from bot.journal import Journal
+from bot.journal.checkpoint import Checkpoints
+from bot.journal.codec import canonical
+from bot.journal.writer import Journal
 from config.loader import load_rules
 from config.release_calendar import shipped_calendar
 from config.settings import SHIPPED_RULES

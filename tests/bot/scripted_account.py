@@ -34,7 +34,7 @@ from bot.events import (
     Reconciled,
     ReplaceOrder,
 )
-from bot.journal import read_records
+from bot.journal.writer import read_records
 from bot.port import MarginPort, Observers
 from market.contract import Contract
 from market.order import Fill, OrderStatus

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.checkpoint import recover
 from bot.engine.decision import Verb
 from bot.engine.state import EngineState
 from bot.errors import CrashLoopError, NotPaperAccountError
 from bot.events import Connected, Disconnected
-from bot.journal import verify
+from bot.journal.checkpoint import recover
+from bot.journal.writer import verify
 from market.order import OrderStatus
 from risk.state import Cause, TradingState
 from tests.bot.daemon_desk import LEGS, START, TEN_MINUTES, Desk, one_condor_is_wanted, play

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.checkpoint import recover
 from bot.engine.state import EngineState
 from bot.errors import FeedError
 from bot.events import Job, Reconciled
-from bot.journal import read_records, verify
+from bot.journal.checkpoint import recover
+from bot.journal.writer import read_records, verify
 from market.order import OrderStatus
 from market.sessions import session_offset
 from risk.state import Cause

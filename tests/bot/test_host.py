@@ -8,7 +8,7 @@ import pytest
 
 from bot.clock import VirtualClock
 from bot.engine.state import EngineState
-from bot.journal import Journal
+from bot.journal.writer import Journal
 from market.order import OrderStatus
 from risk.state import Cause
 from tests.bot.daemon_desk import START, Desk, one_condor_is_wanted, play

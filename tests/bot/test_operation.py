@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.engine.state import EngineState
-from bot.journal import read_records
+from bot.journal.writer import read_records
 from bot.switch import KillSwitch
 from market.order import OrderStatus
 from risk.state import Cause, TradingState

@@ -8,9 +8,9 @@ import pytest
 
 from bot.broker.compat import LIBRARY_NAME
 from bot.events import CancelOrder, Executed, PlaceOrder, ReplaceOrder
+from bot.journal.segments import Record, read_records
+from bot.journal.verification import verify
 from bot.review.replay import replay
-from bot.segments import Record, read_records
-from bot.verification import verify
 from tests.compat import trading_day
 
 ROOT = Path(__file__).parent.parent.parent

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from bot.engine.state import EngineState
-from bot.journal import read_records
+from bot.journal.writer import read_records
 from config.loader import load_rules
 from config.rules import Rules
 from config.settings import SHIPPED_RULES

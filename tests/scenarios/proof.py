@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.checkpoint import fold, recover
 from bot.engine.state import EngineState
 from bot.events import Reconciled
-from bot.journal import Record, read_records, verify
-from bot.records import event_of
+from bot.journal.checkpoint import fold, recover
+from bot.journal.records import event_of
+from bot.journal.writer import Record, read_records, verify
 from bot.review.replay import replay
 from market.order import OrderStatus
 

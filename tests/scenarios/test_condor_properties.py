@@ -13,8 +13,8 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from bot.journal import Record, read_records
-from bot.records import event_of
+from bot.journal.records import event_of
+from bot.journal.writer import Record, read_records
 from market.contract import Contract
 from risk.exposure import worst_option_counts
 from strategies.condor_exit import width_of

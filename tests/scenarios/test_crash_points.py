@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.journal import Journal, read_records
+from bot.journal.writer import Journal, read_records
 from market.order import OrderStatus
 from market.sessions import MARKET_TZ
 from risk.state import TradingState

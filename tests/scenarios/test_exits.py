@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.journal import read_records, verify
+from bot.journal.writer import read_records, verify
 from tests.scenarios.processes import House, run_once
 from tests.scenarios.proof import Venue, prove
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.journal import read_records
+from bot.journal.writer import read_records
 from tests.scenarios.processes import House, run_once
 from tests.scenarios.proof import Venue, prove
 

@@ -18,7 +18,7 @@ import pytest
 from bot.control.stand_ins import stand_ins
 from bot.engine.decision import Decision, Verb
 from bot.engine.state import EngineState
-from bot.journal import read_records
+from bot.journal.writer import read_records
 from bot.review.costs import Costs, costs_of
 from bot.review.decisions import told
 from config.loader import load_rules

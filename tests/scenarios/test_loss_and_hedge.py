@@ -5,7 +5,7 @@ from pathlib import Path
 
 import orjson
 
-from bot.journal import Record, read_records
+from bot.journal.writer import Record, read_records
 from config.rules import Rules
 from market.sessions import MARKET_TZ
 from tests.scenarios.test_sessions import at, shock

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.journal import Record, read_records
+from bot.journal.writer import Record, read_records
 from simulator.faults import Fault, FaultKind
 from tests.scenarios.test_sessions import at, shock
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.journal import Record, read_records
+from bot.journal.writer import Record, read_records
 from market.order import OrderStatus
 from risk.state import TradingState
 from simulator.faults import Fault, FaultKind

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.journal import Record, read_records
+from bot.journal.writer import Record, read_records
 from tests.scenarios.processes import House
 from tests.scenarios.proof import Venue, prove
 

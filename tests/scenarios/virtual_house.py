@@ -18,8 +18,8 @@ from bot.control.simulation import CLIENT_ID, PORT
 from bot.daemon import Daemon
 from bot.engine.state import EngineState
 from bot.feeds import PublishedFeeds, answered_by
-from bot.journal import Journal
-from bot.opening import open_journal, opening_record
+from bot.journal.opening import open_journal, opening_record
+from bot.journal.writer import Journal
 from bot.port import Observers
 from config.rules import Rules
 from simulator.entitlements import Entitlements

@@ -52,7 +52,7 @@ def replay(
     The chain is verified first: a journal that was changed is not replayed.
     """
     from bot.control.output import Meter
-    from bot.journal import verify as verify_chain
+    from bot.journal.writer import verify as verify_chain
 
     found = find_journal(folder or journal)
     with Meter("verifying", _promised(found), quiet=json) as meter:
@@ -178,7 +178,7 @@ def _nap() -> None:
 def _promised(folder: Path) -> int | None:
     """Records that the head file promises, for the length of a bar; a damaged head is told by the verb."""
     from bot.errors import JournalError
-    from bot.segments import read_head
+    from bot.journal.segments import read_head
 
     try:
         head = read_head(folder)

@@ -7,10 +7,10 @@ import pytest
 
 from bot.control.history import check_folder, import_folder
 from bot.errors import FeedError, JournalInUseError
-from bot.journal import Journal
-from bot.opening import open_journal
-from bot.segments import read_records
-from bot.verification import verify
+from bot.journal.opening import open_journal
+from bot.journal.segments import read_records
+from bot.journal.verification import verify
+from bot.journal.writer import Journal
 from market.sessions import sessions
 
 DAYS = sessions(date(2020, 1, 2), date(2020, 3, 2))

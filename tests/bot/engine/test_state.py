@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.codec import canonical, decode
 from bot.engine.records import replace
 from bot.engine.state import EngineState
 from bot.engine.step import step
+from bot.journal.codec import canonical, decode
 from tests.bot.engine.conftest import Recorded
 from tests.bot.engine.desk import ready
 

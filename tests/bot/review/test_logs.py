@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from bot.engine.decision import Decision, Verb
-from bot.journal import Journal
+from bot.journal.writer import Journal
 from bot.review.decisions import Told
 from bot.review.logs import Run, Selection, follow, json_line, line, run_of, select, since_end
 from bot.review.text import number, plain, read_moment, read_span

@@ -8,11 +8,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bot.codec import canonical
 from bot.engine.state import EngineState, Step
 from bot.engine.step import step
 from bot.events import Alert, QuotesTaken, TimedEvent
-from bot.journal import Journal, Record, read_records
+from bot.journal.codec import canonical
+from bot.journal.writer import Journal, Record, read_records
 from bot.review.replay import Engine, replay
 from tests.bot.recorder import START, record_session, record_two_starts
 

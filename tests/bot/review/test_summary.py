@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from bot.engine.decision import Decision, Verb
-from bot.journal import Journal
+from bot.journal.writer import Journal
 from bot.review.summary import Summary, summarise
 
 FIRST = datetime(2024, 3, 4, 15, 0, tzinfo=UTC)

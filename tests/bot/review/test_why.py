@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.engine.decision import Decision, Verb
-from bot.journal import Journal
+from bot.journal.writer import Journal
 from bot.review.decisions import names_of, short_name
 from bot.review.why import Explanation, age_text, distance, explain, phrase
 from risk.verdict import Check

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 from bot.engine.decision import Decision, Verb
-from bot.journal import Record
+from bot.journal.writer import Record
 from bot.review.decisions import Told
 from bot.review.whynot import Blocker, last_words, rank
 from risk.verdict import Check

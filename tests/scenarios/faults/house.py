@@ -14,9 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from unittest.mock import patch
 
-import bot.journal
+import bot.journal.writer
 from bot.broker.adapter import IbBroker
-from bot.checkpoint import Checkpoints, recover
 from bot.clock import VirtualClock
 from bot.control.simulation import CLIENT_ID, PORT
 from bot.control.stand_ins import stand_ins
@@ -24,7 +23,8 @@ from bot.daemon import Daemon
 from bot.errors import BrokerError, JournalError
 from bot.events import Alert, Event, OperatorCommanded
 from bot.feeds import PublishedFeeds, answered_by
-from bot.opening import OpenJournal, opening_record
+from bot.journal.checkpoint import Checkpoints, recover
+from bot.journal.opening import OpenJournal, opening_record
 from bot.port import Observers
 from simulator.exchange import Exchange
 from simulator.fault_injection import FaultInjector
@@ -87,7 +87,7 @@ class FaultHouse:
         """Live through it."""
         self._disk = Disk(self._failed)
         self._traffic = sha256()
-        with patch.object(bot.journal, "os", self._disk):
+        with patch.object(bot.journal.writer, "os", self._disk):
             run(self._run(), self.scene.start, loop_type=WatchedLoop)
         self.wire = self._traffic.hexdigest()
 
@@ -175,7 +175,7 @@ class FaultHouse:
             self.judge.died(_rest(error))
         return False
 
-    async def _commit(self, journal: bot.journal.Journal) -> None:
+    async def _commit(self, journal: bot.journal.writer.Journal) -> None:
         if self._slow_s:
             batch = journal.take()
             await asyncio.sleep(self._slow_s.pop(0))

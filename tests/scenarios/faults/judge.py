@@ -14,7 +14,7 @@ from bot.engine.decision import Decision
 from bot.engine.state import EngineState
 from bot.engine.step import step
 from bot.events import AccountTaken, Alert, Event
-from bot.journal import read_records, verify
+from bot.journal.writer import read_records, verify
 from bot.review.replay import Replay, _take
 from bot.review.turns import turns
 from config.rules import Rules

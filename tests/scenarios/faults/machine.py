@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.clock import VirtualClock
-from bot.journal import Batch, Journal
+from bot.journal.writer import Batch, Journal
 from simulator.virtual import MemoryTransport, VirtualLoop
 
 _NAP_S_MAX = 20.0

@@ -15,8 +15,8 @@ import bot.engine.decide
 import bot.engine.reconciliation
 import bot.engine.step
 import bot.engine.working
-import bot.journal
-import bot.opening
+import bot.journal.opening
+import bot.journal.writer
 import risk.checks
 import risk.review
 from bot.broker.adapter import IbBroker
@@ -27,12 +27,12 @@ from bot.broker.orders import OrderDesk
 from bot.broker.quotes import LineBook
 from bot.broker.requests import Requests
 from bot.daemon import Daemon
-from bot.durability import Durability
 from bot.engine.book import with_order
 from bot.engine.state import EngineState, OrderLine
 from bot.errors import BrokerError
 from bot.events import AccountTaken, Alert, Feed, OperatorCommanded, PlaceOrder, QuotesTaken
 from bot.feeds import PublishedFeeds
+from bot.journal.durability import Durability
 from market.contract import Action, Combo, Leg, SecurityType
 from market.order import OrderStatus
 from risk.state import Cause
@@ -277,7 +277,7 @@ def untold(daemon: Daemon, time: datetime, command: Any) -> None:
 
 
 _EXECUTE = Daemon._execute
-SEAL = bot.journal.seal
+SEAL = bot.journal.writer.seal
 
 
 def doubled(daemon: Daemon, event: Any) -> None:
@@ -291,7 +291,7 @@ _POST = Daemon.post
 
 def other_rules(mode: Any, account: Any, rules: Any, *rest: Any) -> Any:
     changed = rules.model_copy(update={"risk": rules.risk.model_copy(update={"orders_per_minute_max": 499})})
-    return bot.opening.opening_record(mode, account, changed, *rest)
+    return bot.journal.opening.opening_record(mode, account, changed, *rest)
 
 
 def stays_down(broker: IbBroker, live: Any, is_up: bool, data_lost: bool, text: str) -> None:

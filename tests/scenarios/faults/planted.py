@@ -17,8 +17,8 @@ import bot.engine.decide
 import bot.engine.reconciliation
 import bot.engine.step
 import bot.engine.working
-import bot.journal
-import bot.opening
+import bot.journal.opening
+import bot.journal.writer
 import market.portfolio
 import risk.checks
 import risk.review
@@ -29,8 +29,8 @@ from bot.broker.orders import OrderDesk
 from bot.broker.requests import Requests
 from bot.connection import Connection
 from bot.daemon import Daemon
-from bot.durability import Durability
 from bot.feeds import PublishedFeeds
+from bot.journal.durability import Durability
 from simulator.faults import Fault, FaultKind
 from tests.scenarios.faults import house, probes
 from tests.scenarios.faults.mutations import (
@@ -165,7 +165,7 @@ BUGS: tuple[Bug, ...] = (
     Bug("I-19", "time follows a clock that was set back",
         swap(Daemon, "_now", lambda daemon: daemon._clock.now()),
         session(trouble(Trouble.CLOCK_JUMP, 4000.0, amount=-90.0))),
-    Bug("I-20", "a start does not say what it runs", swap(bot.opening, "_versions", lambda: ()),
+    Bug("I-20", "a start does not say what it runs", swap(bot.journal.opening, "_versions", lambda: ()),
         session()),
     Bug("I-21", "an unknown key is passed over", probes.forgiving_loader, session(),
         probes.unknown_key_is_refused),
@@ -175,7 +175,7 @@ BUGS: tuple[Bug, ...] = (
     Bug("I-23", "an alert reaches nobody", swap(Daemon, "_execute", untold),
         session(Mishap("disconnect", 3000.0, 0, Fault(FaultKind.DISCONNECT, for_s=5.0)))),
     Bug("I-24", "a record is not chained to the one before",
-        swap(bot.journal, "seal", lambda prefix, _: SEAL(prefix, "")), session()),
+        swap(bot.journal.writer, "seal", lambda prefix, _: SEAL(prefix, "")), session()),
     Bug("I-25", "rules nobody approved are run", swap(house, "opening_record", other_rules), session()),
     Bug("I-26", "a command is carried out twice", swap(Daemon, "post", doubled),
         session(trouble(Trouble.HALT, 3000.0, for_s=60.0))),

@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bot.codec import restore
 from bot.engine.decision import Decision, Verb
 from bot.events import (
     AccountTaken,
@@ -23,8 +22,9 @@ from bot.events import (
     Reconciled,
     ReplaceOrder,
 )
-from bot.journal import read_records
-from bot.records import COMMANDS, DECISION, EVENTS
+from bot.journal.codec import restore
+from bot.journal.records import COMMANDS, DECISION, EVENTS
+from bot.journal.writer import read_records
 from market.order import Fill
 from tests.scenarios.faults.scenes import Scene
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.clock import WallClock
-from bot.journal import read_head
+from bot.journal.writer import read_head
 from tests.scenarios.faults.house import FaultHouse
 from tests.scenarios.faults.judge import Violation
 from tests.scenarios.faults.machine import scratch_folder

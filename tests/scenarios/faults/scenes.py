@@ -14,15 +14,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.broker.adapter import IbBroker
-from bot.checkpoint import recover
 from bot.clock import VirtualClock
-from bot.commit import commit_inline
 from bot.control.simulation import CLIENT_ID, PORT
 from bot.control.stand_ins import stand_ins
 from bot.daemon import Daemon
 from bot.engine.state import EngineState
 from bot.feeds import PublishedFeeds, answered_by
-from bot.opening import open_journal, opening_record
+from bot.journal.checkpoint import recover
+from bot.journal.commit import commit_inline
+from bot.journal.opening import open_journal, opening_record
 from bot.port import Observers
 from config.rules import Rules
 from market.sessions import MARKET_TZ

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.packing import HEADER, pack, unpack
+from bot.journal.packing import HEADER, pack, unpack
 
 LINES = b"".join(b'{"seq":%d,"text":"the same words again"}\n' % number for number in range(400))
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bot.errors import JournalError, JournalInUseError
-from bot.journal import GENESIS, Journal, read_head, read_records, verify
-from bot.segments import last_record, newest_first
-from tests.bot.journals import (
+from bot.journal.segments import last_record, newest_first
+from bot.journal.writer import GENESIS, Journal, read_head, read_records, verify
+from tests.bot.journal.journals import (
     FIRST_DAY,
     closed_journal,
     contents,

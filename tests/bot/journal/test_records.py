@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from bot.engine.decision import Decision
 from bot.errors import JournalError
 from bot.events import Stopping
-from bot.journal import Journal, Record, read_records
-from bot.records import COMMANDS, DECISION, EVENTS, HOUSEKEEPING, event_of
-from tests.bot.typed_values import values_of
+from bot.journal.records import COMMANDS, DECISION, EVENTS, HOUSEKEEPING, event_of
+from bot.journal.writer import Journal, Record, read_records
+from tests.bot.journal.typed_values import values_of
 
 TIME = datetime(2024, 3, 4, 15, 0, 0, 123456, tzinfo=UTC)
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.checkpoint import KEPT, Checkpoints, fold, recover
-from bot.codec import canonical
 from bot.engine.state import EngineState, Step
 from bot.engine.step import step
 from bot.errors import JournalError
 from bot.events import Opened, TimedEvent
-from bot.journal import Journal, read_records, segments
+from bot.journal.checkpoint import KEPT, Checkpoints, fold, recover
+from bot.journal.codec import canonical
+from bot.journal.writer import Journal, read_records, segments
 from bot.review.replay import replay
 from tests.bot.recorder import START, Recorder, record_session, record_two_starts
 

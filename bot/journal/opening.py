@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from bot.checkpoint import Checkpoints, recover
 from bot.engine.state import EngineState
 from bot.events import Opened
-from bot.journal import SCHEMA, Journal
+from bot.journal.checkpoint import Checkpoints, recover
+from bot.journal.writer import SCHEMA, Journal
 from config.release_calendar import shipped_calendar
 from config.rules import Rules
 

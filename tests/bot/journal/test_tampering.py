@@ -7,9 +7,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bot.codec import canonical
-from bot.journal import Fault, seal, split_line, verify
-from tests.bot.journals import closed_journal, contents, restore_contents
+from bot.journal.codec import canonical
+from bot.journal.writer import Fault, seal, split_line, verify
+from tests.bot.journal.journals import closed_journal, contents, restore_contents
 
 
 @pytest.fixture(scope="module")

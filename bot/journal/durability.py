@@ -7,10 +7,10 @@ import asyncio
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from bot.codec import canonical
-from bot.commit import Committer
 from bot.engine.state import EngineState
-from bot.opening import OpenJournal
+from bot.journal.codec import canonical
+from bot.journal.commit import Committer
+from bot.journal.opening import OpenJournal
 
 SLOW_S = 0.5
 CHECKPOINT_INTERVAL = timedelta(minutes=10)

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import orjson
 
-from bot.codec import canonical, decode
 from bot.engine.state import EngineState
 from bot.engine.step import step
 from bot.errors import JournalError
 from bot.events import Opened
-from bot.journal import Record, read_records
-from bot.records import event_of, not_of_this_version
+from bot.journal.codec import canonical, decode
+from bot.journal.records import event_of, not_of_this_version
+from bot.journal.writer import Record, read_records
 
 KEPT = 2
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.journal import Journal
+from bot.journal.writer import Journal
 
 FIRST_DAY = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 RECORDS_A_DAY = 3

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from bot.errors import JournalError
 from bot.events import Alert
-from bot.packing import pack, unpack
-from bot.segments import PACKED, first_seq, read_head, segments, sync_folder
+from bot.journal.packing import pack, unpack
+from bot.journal.segments import PACKED, first_seq, read_head, segments, sync_folder
 
 TURN_S = 900.0
 

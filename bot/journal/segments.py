@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from bot.codec import canonical
 from bot.errors import JournalError
-from bot.packing import unpack
+from bot.journal.codec import canonical
+from bot.journal.packing import unpack
 
 GENESIS = "0" * 64
 SCHEMA = 1

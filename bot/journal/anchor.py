@@ -14,10 +14,10 @@ from pathlib import Path
 
 import orjson
 
-from bot.codec import canonical
 from bot.errors import JournalError, RolledBackError
 from bot.events import Alert
-from bot.segments import first_seq, lines_of, read_head, segments, split_line, sync_folder
+from bot.journal.codec import canonical
+from bot.journal.segments import first_seq, lines_of, read_head, segments, split_line, sync_folder
 
 TURN_S = 60.0
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.codec import canonical, decode, restore
 from bot.engine.decision import Decision
 from bot.engine.state import EngineState
-from bot.records import COMMANDS, EVENTS
+from bot.journal.codec import canonical, decode, restore
+from bot.journal.records import COMMANDS, EVENTS
 from market.order import OrderStatus
-from tests.bot.typed_values import values_of
+from tests.bot.journal.typed_values import values_of
 
 WRITTEN: dict[str, type[Any]] = {**EVENTS, **COMMANDS, "Decision": Decision}
 

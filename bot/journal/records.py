@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any, get_args
 
-from bot.codec import restore
 from bot.errors import JournalError
 from bot.events import Command, Event, TimedEvent
-from bot.journal import Record
+from bot.journal.codec import restore
+from bot.journal.writer import Record
 
 EVENTS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 COMMANDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Command)}

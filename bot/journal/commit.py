@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from bot.journal import Journal
+from bot.journal.writer import Journal
 
 Committer = Callable[[Journal], Awaitable[None]]
 

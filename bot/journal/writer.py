@@ -17,9 +17,9 @@ from pathlib import Path
 
 import orjson
 
-from bot.codec import canonical
 from bot.errors import JournalError, JournalInUseError
-from bot.segments import (
+from bot.journal.codec import canonical
+from bot.journal.segments import (
     GENESIS,
     HASH_MARK,
     PACKED,
@@ -36,7 +36,7 @@ from bot.segments import (
     split_line,
     sync_folder,
 )
-from bot.verification import Fault, Verification, misnumbered, verify, walk_segment
+from bot.journal.verification import Fault, Verification, misnumbered, verify, walk_segment
 
 __all__ = [
     "GENESIS",

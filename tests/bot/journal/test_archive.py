@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from bot import archive
-from bot.archive import keep_packed, pack_oldest
 from bot.errors import JournalError
 from bot.events import Alert
-from bot.journal import Journal, read_records, verify
-from bot.packing import pack
+from bot.journal import archive
+from bot.journal.archive import keep_packed, pack_oldest
+from bot.journal.packing import pack
+from bot.journal.segments import last_record, newest_first, segments
+from bot.journal.writer import Journal, read_records, verify
 from bot.review.logs import Selection, select
 from bot.review.replay import replay
-from bot.segments import last_record, newest_first, segments
-from tests.bot.journals import (
+from tests.bot.journal.journals import (
     FIRST_DAY,
     closed_journal,
     contents,

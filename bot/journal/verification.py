@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 
 from bot.errors import JournalError
-from bot.segments import (
+from bot.journal.segments import (
     GENESIS,
     lines_of,
     read_head,

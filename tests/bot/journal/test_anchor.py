@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bot import anchor
-from bot.anchor import anchor_path, drop_anchor, keep_anchored, require_anchored, rolled_back
 from bot.errors import RolledBackError
 from bot.events import Alert
-from bot.journal import Journal
+from bot.journal import anchor
+from bot.journal.anchor import anchor_path, drop_anchor, keep_anchored, require_anchored, rolled_back
+from bot.journal.writer import Journal
 from bot.review.verify import examine
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
