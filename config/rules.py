@@ -10,205 +10,23 @@ from typing import Annotated, Literal, Self
 import orjson
 from pydantic import Field, model_validator
 
+from config.hedge_rules import BudgetRules, HedgeSection, L1Rules, L2Rules, L3Rules, RegimeRules
+from config.rule_kinds import (
+    BeforeClose,
+    Count,
+    Days,
+    Delta,
+    EntryWalk,
+    Fraction,
+    Points,
+    QuoteAge,
+    Ratio,
+    Seconds,
+    expiry_window,
+)
 from config.settings import Section
 
-# Monthly VIX expiries are 27 to 36 days apart: a narrower window of days to expiry is empty on some days.
-VIX_EXPIRY_GAP_MAX_DAYS = 36
 CONDOR_EXPIRY_GAP_MAX_DAYS = 14  # Friday expiries, one of which may fall on a holiday
-
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-Delta = Annotated[float, Field(gt=0, lt=1)]
-Points = Annotated[float, Field(gt=0, le=10_000)]
-Bps = Annotated[float, Field(gt=0, le=1_000)]
-StandardDeviations = Annotated[float, Field(gt=0, le=10)]
-Sessions = Annotated[int, Field(ge=1, le=5_000)]
-Count = Annotated[int, Field(ge=1, le=1_000)]
-Days = Annotated[int, Field(ge=0, le=1_000)]
-Seconds = Annotated[int, Field(ge=1, le=23_400)]
-QuoteAge = Annotated[float, Field(gt=0, le=600)]
-Ratio = Annotated[float, Field(gt=0, le=100)]
-
-
-def _window(min_dte: int, target_dte: int, max_dte: int, gap_days: int, what: str) -> None:
-    """Refuse a window of days to expiry that is out of order or can be empty."""
-    if not min_dte <= target_dte <= max_dte:
-        raise ValueError("min_dte <= target_dte <= max_dte must hold")
-    if max_dte - min_dte + 1 < gap_days:
-        raise ValueError(
-            f"a window of {max_dte - min_dte + 1} days to expiry is empty on some days: {what} are up to "
-            f"{gap_days} days apart; widen min_dte..max_dte to at least {gap_days} days"
-        )
-
-
-class EntryWalk(Section):
-    """How a limit walks from patient to final: shares of the half spread beyond the mid, and for how long."""
-
-    entry_patient_spread_fraction: Annotated[float, Field(ge=0, le=1)]
-    entry_final_spread_fraction: Annotated[float, Field(ge=0, le=1)]
-    entry_walk_s: Seconds
-
-    @model_validator(mode="after")
-    def _walks_outward(self) -> Self:
-        if self.entry_patient_spread_fraction > self.entry_final_spread_fraction:
-            raise ValueError("entry_patient_spread_fraction must not exceed entry_final_spread_fraction")
-        return self
-
-
-class TrancheExitRules(Section):
-    """How a tranche is sold, in the same words for every layer; 0 leaves a condition out."""
-
-    parts: Annotated[int, Field(ge=1, le=10)]
-    gain_fractions: Annotated[
-        tuple[Annotated[float, Field(gt=0, le=20)], ...], Field(strict=False, max_length=3)
-    ]
-    measure: Literal["premium", "future"]
-    contango_sessions: Annotated[int, Field(ge=0, le=252)]
-    sessions_max: Annotated[int, Field(ge=0, le=252)]
-    front_future_above_pts: Annotated[float, Field(ge=0, le=200)]
-    give_back_fraction: Annotated[float, Field(ge=0, lt=1)]
-    exit_dte: Days
-    rolls_max: Annotated[int, Field(ge=0, le=24)]
-
-    @model_validator(mode="after")
-    def _targets_rise(self) -> Self:
-        if not self.gain_fractions or list(self.gain_fractions) != sorted(set(self.gain_fractions)):
-            raise ValueError("gain_fractions must rise, and there must be one")
-        if len(self.gain_fractions) > self.parts:
-            raise ValueError("gain_fractions must not be more than parts: each sells one of them")
-        return self
-
-
-class TrancheSection(Section):
-    """Which VIX expiry and strikes a layer buys, or what else, and how it sells."""
-
-    instrument: Literal["call_spread", "call", "vx", "vxm"]
-    fallback: Literal["none", "vxx", "uvxy"]
-    min_dte: Days
-    max_dte: Days
-    target_dte: Days
-    long_delta: Delta
-    width_min_pts: Annotated[float, Field(ge=0, le=200)]
-    short_delta: Annotated[float, Field(ge=0, lt=1)]
-    exit: TrancheExitRules
-
-    @model_validator(mode="after")
-    def _can_be_bought_and_held(self) -> Self:
-        _window(self.min_dte, self.target_dte, self.max_dte, VIX_EXPIRY_GAP_MAX_DAYS, "monthly VIX expiries")
-        if self.exit.exit_dte >= self.min_dte:
-            raise ValueError(
-                "exit.exit_dte must be below min_dte, or a tranche is sold on the day it is bought"
-            )
-        if self.instrument == "call_spread" and self.width_min_pts == 0.0 and self.short_delta == 0.0:
-            raise ValueError("a call_spread needs width_min_pts or short_delta")
-        if self.short_delta >= self.long_delta:
-            raise ValueError("short_delta must be below long_delta")
-        return self
-
-
-class HedgeSection(EntryWalk):
-    """What all hedge layers share."""
-
-    monetisation: Literal["ladder", "hold", "trail"]
-    hold_exit_dte: Days
-    trail_give_back_fraction: Fraction
-    blackout_override_backwardation_fraction: Fraction
-    fallback_spread_above_fraction: Fraction
-    future_stress_fraction: Fraction
-    future_stop_fraction: Fraction
-    shares_sessions_max: Sessions
-
-
-class L1Rules(TrancheSection):
-    """The near-term layer: breadth exhausted while the front of the VIX curve is inverted."""
-
-    mode: Literal["episode", "strict_cross"]
-    rsi_sessions: Sessions
-    rsi_below_pts: Annotated[float, Field(gt=0, lt=100)]
-    backwardation_definition: Literal["vx1_vx2", "b_spot"]
-    backwardation_above_fraction: Fraction
-    rearm_rsi_min_pts: Annotated[float, Field(gt=0, lt=100)]
-    rearm_backwardation_below_fraction: Fraction
-    rearm_sessions: Sessions
-    warmup_sessions: Sessions
-
-    @model_validator(mode="after")
-    def _rearms_apart_from_firing(self) -> Self:
-        if self.rearm_rsi_min_pts <= self.rsi_below_pts:
-            raise ValueError(
-                "rearm_rsi_min_pts must be above rsi_below_pts, or the layer fires again at once"
-            )
-        if self.rearm_backwardation_below_fraction > self.backwardation_above_fraction:
-            raise ValueError(
-                "rearm_backwardation_below_fraction must not exceed backwardation_above_fraction"
-            )
-        return self
-
-
-class L2Rules(TrancheSection):
-    """The mid-term layer: confirmed by the volatility of volatility after the first layer's signal."""
-
-    mode: Literal["confirm", "after_l1", "unlagged"]
-    macd_fast_sessions: Sessions
-    macd_slow_sessions: Sessions
-    macd_signal_sessions: Sessions
-    histogram_min_pts: Points
-    warmup_sessions: Sessions
-    lag_min_sessions: Sessions
-    lag_max_sessions: Sessions
-    divergence_definition: Literal["resid", "gap", "sign"]
-    divergence_change_months: Count
-    divergence_window_months: Count
-    divergence_above_sd: StandardDeviations
-    open_sessions: Sessions
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.macd_fast_sessions >= self.macd_slow_sessions:
-            raise ValueError("macd_fast_sessions must be below macd_slow_sessions")
-        if self.lag_min_sessions > self.lag_max_sessions:
-            raise ValueError("lag_min_sessions must not exceed lag_max_sessions")
-        return self
-
-
-class L3Rules(TrancheSection):
-    """The reserve layer: the cost of capital implied by REIT prices, wide against its own history."""
-
-    z_above_sd: StandardDeviations
-    rearm_z_below_sd: StandardDeviations
-    rearm_sessions: Sessions
-    growth_fraction: Fraction
-    debt_weight_fraction: Fraction
-    window_sessions: Sessions
-    warmup_sessions: Sessions
-    confirm_sessions: Sessions
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.rearm_z_below_sd >= self.z_above_sd:
-            raise ValueError("rearm_z_below_sd must be below z_above_sd")
-        if self.warmup_sessions > self.window_sessions:
-            raise ValueError("warmup_sessions must not exceed window_sessions")
-        return self
-
-
-class BudgetRules(Section):
-    """What the hedge may cost, and how it is split between the layers."""
-
-    l1_fraction: Fraction
-    l2_fraction: Fraction
-    l3_fraction: Fraction
-    campaign_bps: Bps
-    year_bps: Bps
-    campaign_sessions_max: Sessions
-
-    @model_validator(mode="after")
-    def _adds_up(self) -> Self:
-        total = self.l1_fraction + self.l2_fraction + self.l3_fraction
-        if abs(total - 1) > 1e-9:
-            raise ValueError(f"l1_fraction, l2_fraction and l3_fraction must add up to 1, not to {total:.6g}")
-        if self.campaign_bps > self.year_bps:
-            raise ValueError("campaign_bps must not exceed year_bps")
-        return self
 
 
 class CondorExit(Section):
@@ -223,6 +41,7 @@ class CondorExit(Section):
     tested_delta: Delta
     delta_close: bool
     delta_close_delta: Delta
+    targets_start_time: time
 
     @model_validator(mode="after")
     def _tested_before_closed(self) -> Self:
@@ -257,13 +76,16 @@ class CondorRules(EntryWalk):
     entries_per_week_max: Count
     entry_start_time: time
     entry_end_time: time
+    entry_end_before_close_s: BeforeClose
+    preparation_s: Seconds
     parity_refresh_s: Seconds
+    parity_start_time: time
     exit: CondorExit
     adjust: CondorAdjust
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        _window(
+        expiry_window(
             self.min_dte, self.target_dte, self.max_dte, CONDOR_EXPIRY_GAP_MAX_DAYS, "Friday SPXW expiries"
         )
         if self.exit.exit_dte >= self.min_dte:
@@ -277,6 +99,13 @@ class CondorRules(EntryWalk):
         return self
 
 
+class ExecutionRules(Section):
+    """How the limit of any order walks."""
+
+    walk_steps: Annotated[int, Field(ge=1, le=100)]
+    closing_dwell_s: Seconds
+
+
 class RiskRules(Section):
     """What nothing may exceed, whatever a strategy proposes."""
 
@@ -286,6 +115,9 @@ class RiskRules(Section):
     beta_delta_max_fraction: Fraction
     condors_per_expiry_max: Count
     quick_ratio_min: Ratio
+    long_option_weight_fraction: Annotated[float, Field(ge=0, le=1)]
+    universal_spread_margin_ratio: Annotated[float, Field(ge=1, le=10)]
+    vix_spread_margin_min_usd: Annotated[float, Field(ge=0, le=100_000)]
     daily_loss_max_fraction: Fraction
     drawdown_max_fraction: Fraction
     nav_age_max_s: QuoteAge
@@ -300,6 +132,7 @@ class RiskRules(Section):
     vix_futures_max_count: Count
     margin_told_age_max_s: Annotated[float, Field(gt=0, le=300)]
     margin_ask_again_s: Annotated[float, Field(ge=60)]  # the broker does not want to be asked often
+    trading_end_before_close_s: BeforeClose
     market_data_lines_max: Count
 
     @model_validator(mode="after")
@@ -337,9 +170,11 @@ class Rules(Section):
     l1: L1Rules
     l2: L2Rules
     l3: L3Rules
+    regime: RegimeRules
     hedge: HedgeSection
     budget: BudgetRules
     condor: CondorRules
+    execution: ExecutionRules
     risk: RiskRules
     blackout: BlackoutRules
 

@@ -14,8 +14,6 @@ from risk.limits import RiskLimits
 from risk.sensitivity import beta_delta_usd, counts, option_deltas
 from risk.verdict import Check
 
-LONG_OPTION_WEIGHT = 0.5  # a bought option counts half of its bid: it may be worth nothing tomorrow
-
 
 def beta_delta(proposal: ProposedTrade, quantity: int, context: ReviewContext, limits: RiskLimits) -> Check:
     """The net beta-weighted delta after this entry, the worst working orders filled, within its share.
@@ -43,9 +41,12 @@ def beta_delta(proposal: ProposedTrade, quantity: int, context: ReviewContext, l
 
 
 def quick_ratio(
-    cash_usd: float, maint_margin_usd: float, held: Sequence[tuple[float, float, int]]
+    cash_usd: float,
+    maint_margin_usd: float,
+    held: Sequence[tuple[float, float, int]],
+    long_option_weight_fraction: float,
 ) -> float | None:
-    """Cash and half of the long options against short options and the margin beyond them (METHOD 7.4).
+    """Cash and a share of the long options against short options and the margin beyond them (METHOD 7.4).
 
     `held` are bid, ask and signed USD a point (contracts times multiplier) of each option. None when nothing
     is owed.
@@ -53,7 +54,8 @@ def quick_ratio(
     longs = sum(bid * points for bid, _, points in held if points > 0)
     shorts = -sum(ask * points for _, ask, points in held if points < 0)
     owed = round_price(shorts + max(maint_margin_usd - shorts, 0.0))
-    return round_ratio((cash_usd + LONG_OPTION_WEIGHT * longs) / owed) if owed > 0.0 else None
+    liquid = cash_usd + long_option_weight_fraction * longs
+    return round_ratio(liquid / owed) if owed > 0.0 else None
 
 
 def liquidity(proposal: ProposedTrade, quantity: int, context: ReviewContext, limits: RiskLimits) -> Check:
@@ -71,7 +73,9 @@ def liquidity(proposal: ProposedTrade, quantity: int, context: ReviewContext, li
         rows.append((quote.bid if quote.bid is not None else 0.0, quote.ask, count * contract.multiplier))
     if context.cash_usd is None or context.maint_margin_usd is None:
         return Check("quick_ratio", None, limit, False)
-    added = model_margin_usd(Stake(proposal.combo, quantity, proposal.limit_worst))
-    added += sum(model_margin_usd(order.stake) for order in context.working if order.opening)
-    ratio = quick_ratio(context.cash_usd, context.maint_margin_usd + added, rows)
+    added = model_margin_usd(Stake(proposal.combo, quantity, proposal.limit_worst), limits)
+    added += sum(model_margin_usd(order.stake, limits) for order in context.working if order.opening)
+    ratio = quick_ratio(
+        context.cash_usd, context.maint_margin_usd + added, rows, limits.long_option_weight_fraction
+    )
     return Check("quick_ratio", ratio, limit, ratio is None or ratio >= limit)

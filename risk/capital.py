@@ -13,8 +13,6 @@ from risk.sizing import initiation_headroom_usd, unit_max_loss_usd, units
 from risk.state import Cause
 from risk.verdict import Check
 
-UNIVERSAL_SPREAD_MARGIN = 1.02  # the broker may ask for 102 % of the worst loss (METHOD 4.3)
-VIX_SPREAD_MARGIN_MIN_USD = 150.0
 MARGIN_TOLD = "margin_told_usd"
 CENT = 0.01
 
@@ -91,13 +89,13 @@ def open_max_loss(
     return Check("open_max_loss_usd", round_price(after), limit, round_price(after) <= limit)
 
 
-def model_margin_usd(stake: Stake) -> float:
+def model_margin_usd(stake: Stake, limits: RiskLimits) -> float:
     """Margin a stake is expected to need: its premium, or 102 % of its worst loss (METHOD 4.3)."""
     loss = unit_max_loss_usd(stake.combo, stake.price, 0.0)
     if only_pays_premium(stake.combo):
         return round_price(loss * stake.quantity)
-    least = VIX_SPREAD_MARGIN_MIN_USD if stake.combo.legs[0].contract.symbol == "VIX" else 0.0
-    return round_price(max(UNIVERSAL_SPREAD_MARGIN * loss, least) * stake.quantity)
+    least = limits.vix_spread_margin_min_usd if stake.combo.legs[0].contract.symbol == "VIX" else 0.0
+    return round_price(max(limits.universal_spread_margin_ratio * loss, least) * stake.quantity)
 
 
 def margin(proposal: ProposedTrade, quantity: int, context: ReviewContext, limits: RiskLimits) -> Check:
@@ -111,8 +109,8 @@ def margin(proposal: ProposedTrade, quantity: int, context: ReviewContext, limit
     if context.nav_usd is None or context.init_margin_usd is None:
         return Check("margin_usd", context.init_margin_usd, None, False)
     trade = Stake(proposal.combo, quantity, proposal.limit_worst)
-    added = max(0.0 if is_roll(proposal) else model_margin_usd(trade), _told_usd(context))
-    added += sum(model_margin_usd(order.stake) for order in context.working if order.opening)
+    added = max(0.0 if is_roll(proposal) else model_margin_usd(trade, limits), _told_usd(context))
+    added += sum(model_margin_usd(order.stake, limits) for order in context.working if order.opening)
     total = round_price(context.init_margin_usd + added)
     limit = round_price(limits.margin_max_fraction * context.nav_usd)
     return Check("margin_usd", total, limit, total <= limit)

@@ -18,8 +18,11 @@ class RiskLimits:
     condors_per_expiry_max: int
     open_condors_max: int  # `open_max_count` of the rules' section on condors
     quick_ratio_min: float
+    long_option_weight_fraction: float  # of its bid; a bought option may be worth nothing tomorrow
     daily_loss_max_fraction: float
     drawdown_max_fraction: float
+    universal_spread_margin_ratio: float  # the broker may ask for 102 % of the worst loss (METHOD 4.3)
+    vix_spread_margin_min_usd: float
     nav_age_max_s: float
     option_quote_age_max_s: float
     index_quote_age_max_s: float
@@ -32,4 +35,5 @@ class RiskLimits:
     vix_futures_max_count: int  # of 1000 USD a point; ten small ones are one
     margin_told_age_max_s: float
     margin_ask_again_s: float
+    trading_end_before_close_s: int
     market_data_lines_max: int

@@ -38,8 +38,6 @@ from strategies.strikes import (
 )
 
 WINGS_SHOWN = 3
-PREPARATION = timedelta(minutes=20)
-CLOSE_MARGIN = timedelta(minutes=60)  # on a half day the window ends this long before the close
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ def _cheap_gates(
     now = snapshot.time.astimezone(MARKET_TZ)
     start = datetime.combine(snapshot.session, rules.entry_start_time, MARKET_TZ)
     end = datetime.combine(snapshot.session, rules.entry_end_time, MARKET_TZ)
-    end = min(end, regular_hours(snapshot.session)[1] - CLOSE_MARGIN)
+    end = min(end, regular_hours(snapshot.session)[1] - timedelta(seconds=rules.entry_end_before_close_s))
     gates = (
         Gate(
             "week_entries",
@@ -139,7 +137,8 @@ def _cheap_gates(
     )
     window = Gate("entry_window", start <= now < end, f"{now:%H:%M} in {start:%H:%M}-{end:%H:%M}")
     free = all(gate.passed for gate in gates)
-    return free and start - PREPARATION <= now < end, (window, *gates)
+    preparing = start - timedelta(seconds=rules.preparation_s) <= now < end
+    return free and preparing, (window, *gates)
 
 
 def _first_width(spot: float, initiation_usd: float | None, rules: CondorRules, scale: float = 1.0) -> float:

@@ -6,7 +6,7 @@ so.
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
@@ -22,8 +22,6 @@ from strategies.costs import FEE_PER_CONTRACT_USD, limits
 from strategies.rules import CondorRules
 
 STRATEGY = "iron_condor"
-# Profit and time exits wait until the opening quotes have settled; the stop does not.
-TARGETS_FROM = time(9, 45)
 
 
 class Due(StrEnum):
@@ -62,12 +60,12 @@ class Exit:
     tested: tuple[tuple[Right, float], ...] = ()
 
 
-def hours_of(snapshot: MarketSnapshot) -> Hours:
-    """Stops act in regular hours, targets a little later."""
+def hours_of(snapshot: MarketSnapshot, rules: CondorRules) -> Hours:
+    """Stops act in regular hours, targets once the opening quotes have settled."""
     now = snapshot.time.astimezone(MARKET_TZ)
     opening, close = regular_hours(snapshot.session)
     trading = opening <= now < close
-    return Hours(trading, trading and now.time() >= TARGETS_FROM)
+    return Hours(trading, trading and now.time() >= rules.exit.targets_start_time)
 
 
 def side_of(combo: Combo, right: Right) -> tuple[Leg, ...]:

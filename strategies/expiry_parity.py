@@ -7,7 +7,7 @@ the index. A reading serves its own session and the next one, until that has its
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from math import exp, log
 
 from market.contract import Contract, Right
@@ -25,9 +25,9 @@ from strategies.forwards import (
     index_parity_strikes,
 )
 from strategies.ladder import ladder
+from strategies.rules import CondorRules
 from strategies.strikes import ForwardMarket, scale_of
 
-READ_FROM = time(9, 45)  # opening quotes have settled
 LOOK_MAX = timedelta(minutes=5)  # then it is another expiry's turn
 
 
@@ -107,22 +107,22 @@ def watch(
     snapshot: MarketSnapshot,
     state: ParityWatch,
     held: Mapping[date, tuple[str, str]],
-    refresh: timedelta,
+    rules: CondorRules,
     is_busy: bool,
 ) -> tuple[ParityWatch, Evaluation]:
     """Look at one of the `held` expiries, by (symbol, trading class), if one is due.
 
-    Due is what has no reading of this session, and with free lines what is older than `refresh`. The
+    Due is what has no reading of this session, and with free lines what is older than `parity_refresh_s`. The
     listings of all held expiries are asked for: their partners are needed for clean marks.
     """
     state = _forget(state, held)
     listings = tuple((*held[expiry], expiry) for expiry in sorted(held))
     found = Evaluation(listings=listings)
     spot, now = spot_of(snapshot), snapshot.time
-    opens = datetime.combine(snapshot.session, READ_FROM, MARKET_TZ)
+    opens = datetime.combine(snapshot.session, rules.parity_start_time, MARKET_TZ)
     if spot is None or not opens <= now < regular_hours(snapshot.session)[1]:
         return replace(state, looking=None, since=None), found
-    chosen = _choose(state, snapshot, held, refresh, is_busy)
+    chosen = _choose(state, snapshot, held, timedelta(seconds=rules.parity_refresh_s), is_busy)
     if chosen is None:
         return replace(state, looking=None, since=None), found
     if chosen != state.looking:

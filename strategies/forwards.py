@@ -29,7 +29,6 @@ PARITY_STRIKES = 10
 PARITY_BAND = 0.03  # of the index, on both sides: wide enough to see the discount factor
 ANCHOR_SLACK = 0.01
 VIX_ANCHOR_SLACK = 0.08
-FORWARD_GAP_PTS = 0.15
 VX_TICK = 0.05
 
 
@@ -141,11 +140,11 @@ def half_width(bounds: ForwardBounds) -> float:
 
 
 def vix_forward(
-    market: ForwardMarket | None, reason: str, future: Quote | None, t_years: float
+    market: ForwardMarket | None, reason: str, future: Quote | None, t_years: float, gap_max_pts: float
 ) -> tuple[ForwardMarket | None, str]:
     """A VIX expiry's forward: its chain's parity, else the future of that settlement (METHOD 3.2).
 
-    Where both are known they must agree within 0.15 points, or within two ticks and half of both markets.
+    Where both are known they must agree within `gap_max_pts`, or within two ticks and half of both markets.
     """
     mid = None if future is None else future.mid
     if market is None:
@@ -157,6 +156,6 @@ def vix_forward(
         return market, f"parity {market.forward:g}, no matching future"
     gap = round_price(abs(market.forward - mid))
     halves = market.half_width + (future.ask - future.bid) / 2.0
-    allowed = round_price(max(FORWARD_GAP_PTS, 2.0 * VX_TICK + halves))
+    allowed = round_price(max(gap_max_pts, 2.0 * VX_TICK + halves))
     detail = f"parity {market.forward:g}, future {mid:g}, gap {gap:g} of {allowed:g}"
     return (market if gap <= allowed else None), detail

@@ -81,7 +81,7 @@ def enter(
     if rungs is None:
         gate = Gate("listing", None, f"{TRADING_CLASS} {expiry} not listed yet")
         return window, Evaluation(gates=(gate,), listings=listings)
-    view = _look(snapshot, rungs, window, expiry, rules)
+    view = _look(snapshot, rungs, window, expiry, rules, hedge.forward_gap_max_pts)
     found = Evaluation(gates=view.gates, listings=listings, lines=view.lines)
     if view.market is None or view.long is None or not order.ready:
         return view.window, found
@@ -112,7 +112,12 @@ def _short_strike(
 
 
 def _look(
-    snapshot: MarketSnapshot, rungs: Ladder, window: StrikeWindow, expiry: date, rules: TrancheRules
+    snapshot: MarketSnapshot,
+    rungs: Ladder,
+    window: StrikeWindow,
+    expiry: date,
+    rules: TrancheRules,
+    gap_max_pts: float,
 ) -> _View:
     """Read the forward and the call side through the window, and move it where it does not show enough."""
     future = snapshot.quote(next((one for one in snapshot.futures if one.expiry == expiry), None))
@@ -125,7 +130,7 @@ def _look(
     anchor, strikes = vix_parity_strikes(rungs, window.anchor, level)
     window, parity = replace(window, anchor=anchor), both_rights(rungs, strikes)
     t = t_years(snapshot.time, TRADING_CLASS, expiry)
-    market, detail = vix_forward(*chain_forward(parity, snapshot.quotes, level, t), future, t)
+    market, detail = vix_forward(*chain_forward(parity, snapshot.quotes, level, t), future, t, gap_max_pts)
     agreed = Gate("forward", True if market is not None else None, detail)
     # Without a forward the window stays as it is, lines and all, until the quotes come back.
     lines = (*parity, *_call_lines(rungs, window.call_centre, None, None, rules))

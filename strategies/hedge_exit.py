@@ -8,7 +8,7 @@ held into its settlement: what is left on the last trading day is sold.
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from math import ceil
 
@@ -28,9 +28,6 @@ from strategies.base import Evaluation, Gate, Intent, MarketSnapshot, Proposal, 
 from strategies.costs import FEE_PER_CONTRACT_USD, limits
 from strategies.hedge_state import LAYER_OF, Tranche
 from strategies.rules import HedgeRules, TrancheExit
-
-TRADE_FROM = time(9, 45)
-TRADE_BEFORE_CLOSE = timedelta(minutes=15)
 
 
 class Due(StrEnum):
@@ -257,7 +254,7 @@ def _sale(
     quote = combo_quote(combo, snapshot.quotes)
     now = snapshot.time.astimezone(MARKET_TZ)
     opening, close = regular_hours(snapshot.session)
-    start = datetime.combine(snapshot.session, TRADE_FROM, MARKET_TZ)
+    start = datetime.combine(snapshot.session, view.rules.trade_start_time, MARKET_TZ)
     trading_class = structure.combo.legs[0].contract.trading_class
     tick = COMBO_TICK[trading_class]
     worthless = quote is not None and quote.bid > -tick

@@ -7,7 +7,7 @@ then the roll of tested condors, then the entry. On quotes that contradict each 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from market.contract import Right
 from strategies.base import Evaluation, MarketSnapshot, Structure
@@ -56,7 +56,7 @@ def evaluate(
     mine = [structure for structure in structures if structure.strategy == STRATEGY]
     state = _today(state, snapshot.session, mine)
     held = [structure for structure in mine if structure.quantity and has_shorts(structure)]
-    hours = hours_of(snapshot) if held else Hours()
+    hours = hours_of(snapshot, rules) if held else Hours()
     slot = Entry(
         structure_id=f"condor-{state.week}-{len(state.entries) + 1}",
         entries=len(state.entries),
@@ -144,9 +144,7 @@ def _watch(
         contract = structure.combo.legs[0].contract
         if contract.expiry is not None:
             expiries[contract.expiry] = (contract.symbol, contract.trading_class)
-    parity, found = watch(
-        snapshot, state.parity, expiries, timedelta(seconds=rules.parity_refresh_s), is_busy
-    )
+    parity, found = watch(snapshot, state.parity, expiries, rules, is_busy)
     return (state if parity == state.parity else replace(state, parity=parity)), found
 
 

@@ -76,12 +76,11 @@ def count_session(
     macro = learn(state.macro, seen.reer, seen.ppi, rules.mid_term)
     divergence = measure(macro, rules.mid_term)
     mid, l2 = count_mid_term(state.mid, seen, bool(l1.fired), divergence, rules)
-    beta = count_beta(state.beta, seen)
+    beta = count_beta(state.beta, seen, rules)
     layer, l3 = count_reserve(state.reserve, seen, cost_of(seen, beta, rules), rules)
     pair = front_vx_pair(seen.session)
-    curve, _, _ = regime(
-        state.curve, seen.session, seen.curve.get(pair[0]), seen.curve.get(pair[1]), seen.vix
-    )
+    vx1, vx2 = seen.curve.get(pair[0]), seen.curve.get(pair[1])
+    curve, _, _ = regime(state.curve, seen.session, vx1, vx2, seen.vix, rules.regime)
     z = l3.readings[0].value
     counted = LayersState(
         near, mid, macro, layer, beta, curve, seen.session, z, _still_confirmed(mid.trigger, l2)
@@ -133,16 +132,16 @@ def count_mid_term(
     near_fire = session if near_fired else memory.near_fire
     last = memory.last_fire
     is_open = last is not None and sessions_between(last, session) < mid.open_sessions
-    reading = divergence_reading(divergence, session)
+    reading = divergence_reading(divergence, session, mid.divergence_age_max_days)
     trigger, readings, fired = mid_term(memory.trigger, session, seen.vvix, reading, near_fire, is_open, mid)
     return MidTermMemory(trigger, near_fire, session if fired else last), Verdict(readings, fired)
 
 
-def count_beta(beta: WeeklyBeta, seen: SessionInputs) -> WeeklyBeta:
+def count_beta(beta: WeeklyBeta, seen: SessionInputs, rules: SignalRules) -> WeeklyBeta:
     """The REIT's beta after one more session; a session without both closes is left out."""
     if seen.vnq is None or seen.spx is None:
         return beta
-    return beta.update(seen.session, seen.vnq, seen.spx)
+    return beta.update(seen.session, seen.vnq, seen.spx, rules.reserve.beta_weeks)
 
 
 def cost_of(seen: SessionInputs, beta: WeeklyBeta, rules: SignalRules) -> CostOfCapital | None:

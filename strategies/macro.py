@@ -18,8 +18,6 @@ from strategies.indicators import RollingResidual, mean_and_deviation
 from strategies.rules import MidTermRules
 
 READING = "reer_ppi_divergence"
-AGE_MAX_DAYS = 75  # from the end of the month observed: statistics offices have been shut for weeks
-GAP_MONTHS_MIN = 60
 MONTHS_KEPT = 130
 
 
@@ -79,7 +77,7 @@ def measure(state: MacroState, rules: MidTermRules) -> Divergence:
     """
     definition, window = rules.divergence_definition, rules.divergence_window_months
     limit = rules.divergence_above_sd
-    needed = {"resid": window + 1, "gap": GAP_MONTHS_MIN, "sign": 1, "none": 0}[definition]
+    needed = {"resid": window + 1, "gap": rules.divergence_gap_months_min, "sign": 1, "none": 0}[definition]
     warm = (min(len(state.months), needed), needed)
     if definition == "none":
         return Divergence(None, None, 0.0, True, warm, definition)
@@ -100,15 +98,18 @@ def measure(state: MacroState, rules: MidTermRules) -> Divergence:
     return Divergence(latest.month, off, limit, None if off is None else off > limit, warm, definition)
 
 
-def divergence_reading(divergence: Divergence, session: date) -> Reading:
-    """The divergence as it stands on a session: unknown when its month ended more than 75 days before."""
+def divergence_reading(divergence: Divergence, session: date, age_max_days: int) -> Reading:
+    """The divergence as it stands on a session: unknown when its month ended too long before.
+
+    Statistics offices have been shut for weeks: `age_max_days` counts from the end of the month observed.
+    """
     month, reason, fired = divergence.month, "", divergence.divergent
     if fired is None:
         reason = "warming up" if divergence.warm_up[0] < divergence.warm_up[1] else "the window never moved"
     if month is not None:
         age = session - (_months_before(month, -1) - timedelta(1))
-        if age.days > AGE_MAX_DAYS:
-            reason, fired = f"stale: the month ended {age.days} days ago, at most {AGE_MAX_DAYS}", None
+        if age.days > age_max_days:
+            reason, fired = f"stale: the month ended {age.days} days ago, at most {age_max_days}", None
     return Reading(
         READING,
         divergence.measure,

@@ -14,9 +14,6 @@ from market.sessions import sessions_between
 from strategies.base import Reading
 from strategies.indicators import Ema, MacdHistogram
 from strategies.rules import MidTermRules
-from strategies.triggers import GAP_WINDOW_SESSIONS, GAPS_MAX
-
-FLIP_SPACING_SESSIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +22,7 @@ class MidTermState:
 
     `histogram` is the last known value and `bars` how many closes it stands on. `was_below` says that the
     histogram has been at or below zero since the last close that could be a flip. `gaps` are sessions without
-    VVIX among the last twenty.
+    VVIX in the window of gaps.
     """
 
     macd: MacdHistogram | None = None
@@ -85,14 +82,14 @@ def mid_term(
 
 
 def _with_vvix(state: MidTermState, session: date, vvix: float | None, rules: MidTermRules) -> MidTermState:
-    recent = (*state.sessions, session)[-GAP_WINDOW_SESSIONS:]
+    recent = (*state.sessions, session)[-rules.gap_window_sessions :]
     gaps = tuple(day for day in state.gaps if day >= recent[0])
     state = replace(state, last_session=session, sessions=recent, gaps=gaps)
     if vvix is None:
         if not state.bars:
             return replace(state, gaps=(), sessions=())  # the series has not begun
         gaps = (*gaps, session)
-        if len(gaps) > GAPS_MAX:
+        if len(gaps) > rules.gaps_max_count:
             # The recursion has lost too much of the series: it starts again and must warm up in full.
             return MidTermState(last_flip=state.last_flip, last_session=session)
         return replace(state, gaps=gaps)
@@ -116,7 +113,8 @@ def _with_flip(state: MidTermState, session: date, rules: MidTermRules) -> MidTe
     if not state.was_below or state.histogram < rules.histogram_min_pts:
         return state
     state = replace(state, was_below=False)
-    if state.last_flip is not None and sessions_between(state.last_flip, session) <= FLIP_SPACING_SESSIONS:
+    last = state.last_flip
+    if last is not None and sessions_between(last, session) <= rules.flip_spacing_sessions:
         return state
     return replace(state, last_flip=session)
 

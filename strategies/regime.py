@@ -10,15 +10,7 @@ from enum import StrEnum
 
 from market.rounding import round_ratio
 from market.sessions import sessions_between
-
-CRISIS_ABOVE = 0.08
-CRISIS_LEFT_BELOW = 0.04
-STRESS_LEFT_BELOW = -0.01
-CURVE_EXIT_CLOSES = 3
-CALM_CONTANGO_MIN = 0.05
-CALM_VIX_BELOW = 20.0
-CALM_EXIT_CLOSES = 2
-ECHO_SESSIONS = 63
+from strategies.rules import RegimeRules
 
 
 class Regime(StrEnum):
@@ -60,7 +52,12 @@ class RegimeState:
 
 
 def regime(
-    state: RegimeState, session: date, vx1: float | None, vx2: float | None, vix: float | None
+    state: RegimeState,
+    session: date,
+    vx1: float | None,
+    vx2: float | None,
+    vix: float | None,
+    rules: RegimeRules,
 ) -> tuple[RegimeState, Regime | None, bool | None]:
     """Count one completed session: the state to keep, the label, and whether it lies in an echo.
 
@@ -71,47 +68,49 @@ def regime(
     if vx1 is None or vx2 is None or vx1 <= 0.0 or vx2 <= 0.0:
         return state, None, None
     b = round_ratio(vx1 / vx2 - 1.0)
-    if vix is None and b <= 0.0:
+    if vix is None and b <= rules.stress_above_fraction:
         return state, None, None  # without the index CALM cannot be told from NORMAL; an inversion needs none
-    at_once = _label(b, round_ratio(vx2 / vx1 - 1.0), vix)
+    at_once = _label(b, round_ratio(vx2 / vx1 - 1.0), vix, rules)
     before = state.regime
     if _RANK[at_once] > _RANK[before]:
         state = replace(state, regime=at_once, exit_closes=0)
     else:
-        closes = state.exit_closes + 1 if _speaks_for_leaving(before, at_once, b) else 0
-        needed = CALM_EXIT_CLOSES if before is Regime.CALM else CURVE_EXIT_CLOSES
+        closes = state.exit_closes + 1 if _speaks_for_leaving(before, at_once, b, rules) else 0
+        needed = rules.calm_exit_sessions if before is Regime.CALM else rules.curve_exit_sessions
         left = before is not Regime.NORMAL and closes >= needed
         state = replace(state, regime=at_once if left else before, exit_closes=0 if left else closes)
     if before is Regime.CRISIS and state.regime is not Regime.CRISIS:
         state = replace(state, crisis_left=session, flat_since=False)
-    state = _with_echo(replace(state, last_session=session), session, b)
+    state = _with_echo(replace(state, last_session=session), session, b, rules)
     return state, state.regime, state.echo_since is not None
 
 
-def _label(b: float, contango: float, vix: float | None) -> Regime:
-    if b > CRISIS_ABOVE:
+def _label(b: float, contango: float, vix: float | None, rules: RegimeRules) -> Regime:
+    if b > rules.crisis_above_fraction:
         return Regime.CRISIS
-    if b > 0.0:
+    if b > rules.stress_above_fraction:
         return Regime.STRESS
-    is_calm = vix is not None and vix < CALM_VIX_BELOW and contango >= CALM_CONTANGO_MIN
+    is_quiet = vix is not None and vix < rules.calm_vix_below_pts
+    is_calm = is_quiet and contango >= rules.calm_contango_min_fraction
     return Regime.CALM if is_calm else Regime.NORMAL
 
 
-def _speaks_for_leaving(current: Regime, at_once: Regime, b: float) -> bool:
+def _speaks_for_leaving(current: Regime, at_once: Regime, b: float, rules: RegimeRules) -> bool:
     if current is Regime.CRISIS:
-        return b < CRISIS_LEFT_BELOW
+        return b < rules.crisis_left_below_fraction
     if current is Regime.STRESS:
-        return b < STRESS_LEFT_BELOW
+        return b < rules.stress_left_below_fraction
     return at_once is not current
 
 
-def _with_echo(state: RegimeState, session: date, b: float) -> RegimeState:
-    if state.echo_since is not None and sessions_between(state.echo_since, session) >= ECHO_SESSIONS:
+def _with_echo(state: RegimeState, session: date, b: float, rules: RegimeRules) -> RegimeState:
+    lasts = rules.echo_sessions
+    if state.echo_since is not None and sessions_between(state.echo_since, session) >= lasts:
         state = replace(state, echo_since=None, crisis_left=None)
     if state.echo_since is not None or state.crisis_left is None:
         return state
-    if sessions_between(state.crisis_left, session) > ECHO_SESSIONS:
+    if sessions_between(state.crisis_left, session) > lasts:
         return replace(state, crisis_left=None)
-    if b <= 0.0:
+    if b <= rules.stress_above_fraction:
         return replace(state, flat_since=True)
     return replace(state, echo_since=session) if state.flat_since else state

@@ -5,7 +5,7 @@ names are those of its sections, so that the composition root builds a record fr
 """
 
 from dataclasses import dataclass
-from datetime import time
+from datetime import time, timedelta
 from typing import Literal
 
 
@@ -70,9 +70,17 @@ class HedgeRules:
     entry_walk_s: int
     blackout_override_backwardation_fraction: float
     fallback_spread_above_fraction: float
+    forward_gap_max_pts: float
+    trade_start_time: time
+    trade_end_before_close_s: int
     future_stress_fraction: float
     future_stop_fraction: float
     shares_sessions_max: int
+
+    @property
+    def trade_before_close(self) -> timedelta:
+        """How long before the close the last purchase may begin."""
+        return timedelta(seconds=self.trade_end_before_close_s)
 
     @property
     def future_stake_fraction(self) -> float:
@@ -97,6 +105,8 @@ class NearTermRules:
     rearm_backwardation_below_fraction: float
     rearm_sessions: int
     warmup_sessions: int
+    gap_window_sessions: int
+    gaps_max_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +122,17 @@ class MidTermRules:
     macd_signal_sessions: int
     histogram_min_pts: float
     warmup_sessions: int
+    gap_window_sessions: int
+    gaps_max_count: int
+    flip_spacing_sessions: int
     lag_min_sessions: int
     lag_max_sessions: int
     divergence_definition: Literal["resid", "gap", "sign", "none"]
     divergence_change_months: int
     divergence_window_months: int
     divergence_above_sd: float
+    divergence_age_max_days: int
+    divergence_gap_months_min: int
     open_sessions: int
 
 
@@ -133,11 +148,30 @@ class ReserveRules:
     window_sessions: int
     warmup_sessions: int
     confirm_sessions: int
+    equity_premium_fraction: float
+    beta_weeks: int
+    capm_gap_warn_fraction: float
+    yield_age_max_sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegimeRules:
+    """What labels the VIX futures curve by b = VX1 / VX2 - 1 and the index, and when a label is left."""
+
+    stress_above_fraction: float
+    stress_left_below_fraction: float
+    crisis_above_fraction: float
+    crisis_left_below_fraction: float
+    curve_exit_sessions: int
+    calm_contango_min_fraction: float
+    calm_vix_below_pts: float
+    calm_exit_sessions: int
+    echo_sessions: int
 
 
 @dataclass(frozen=True, slots=True)
 class SignalRules:
-    """All three triggers, and the readings of the source that are not numbers.
+    """All three triggers and the regime, and the readings of the source that are not numbers.
 
     `front` is the pair of futures whose first stands for the front of the curve: `rolled` away on the Friday
     before a settlement, or the `nearest` one up to the day before it. `spread` is what the reserve layer
@@ -149,6 +183,7 @@ class SignalRules:
     near_term: NearTermRules
     mid_term: MidTermRules
     reserve: ReserveRules
+    regime: RegimeRules
     front: Literal["rolled", "nearest"]
     spread: Literal["capital", "ddm_gap"]
     distribution: Literal["last_four", "median_eight"]
@@ -167,6 +202,14 @@ class HedgeBudgetRules:
 
 
 @dataclass(frozen=True, slots=True)
+class ExecutionRules:
+    """How the limit of any order walks from its first price to the worst one its decision allows."""
+
+    walk_steps: int
+    closing_dwell_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class CondorExit:
     """When a condor is closed, or one of its spreads bought back; a short is tested at `tested_delta`."""
 
@@ -179,6 +222,7 @@ class CondorExit:
     tested_delta: float
     delta_close: bool
     delta_close_delta: float
+    targets_start_time: time
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +253,12 @@ class CondorRules:
     entries_per_week_max: int
     entry_start_time: time
     entry_end_time: time
+    entry_end_before_close_s: int
+    preparation_s: int
     entry_patient_spread_fraction: float
     entry_final_spread_fraction: float
     entry_walk_s: int
     parity_refresh_s: int
+    parity_start_time: time
     exit: CondorExit
     adjust: CondorAdjust

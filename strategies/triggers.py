@@ -15,15 +15,12 @@ from strategies.base import Reading
 from strategies.indicators import WilderRsi
 from strategies.rules import NearTermRules
 
-GAP_WINDOW_SESSIONS = 20
-GAPS_MAX = 3
-
 
 @dataclass(frozen=True, slots=True)
 class NearTermState:
     """All that the trigger remembers between sessions.
 
-    `gaps` are the sessions without breadth among the last twenty. `contango_closes` counts closes in a row
+    `gaps` are the sessions without breadth in the window of gaps. `contango_closes` counts closes in a row
     with b < 0 (what ends a tranche), `rearm_closes` closes in a row on which both re-arm conditions held.
     """
 
@@ -102,14 +99,14 @@ def _with_breadth(
 ) -> NearTermState:
     if state.rsi.period != rules.rsi_sessions:
         state = replace(state, rsi=WilderRsi(rules.rsi_sessions))
-    recent = (*state.sessions, session)[-GAP_WINDOW_SESSIONS:]
+    recent = (*state.sessions, session)[-rules.gap_window_sessions :]
     if net_advances is not None:
         gaps = tuple(day for day in state.gaps if day >= recent[0])
         return replace(
             state, rsi=state.rsi.update(net_advances), last_breadth=session, sessions=recent, gaps=gaps
         )
     gaps = (*(day for day in state.gaps if day >= recent[0]), session)
-    if len(gaps) > GAPS_MAX:
+    if len(gaps) > rules.gaps_max_count:
         # The recursion has lost too much of the line: it starts again and must warm up in full.
         return replace(state, rsi=WilderRsi(rules.rsi_sessions), sessions=(), gaps=())
     return replace(state, sessions=recent, gaps=gaps)

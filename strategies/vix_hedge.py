@@ -1,10 +1,10 @@
 """The hedge: three layers of tranches, one mechanism (METHOD 3).
 
-A fire of session s may trade on session s+1 only, from 09:45 to 15:45 (METHOD 0, 3). What has not traded by
-then expires with the reason that stood in the way last: a trigger that confirms a shock goes stale, and the
-layer is bought at the next fire or not at all. A tranche is bought once; a part fill is not topped up. A
-roll sells a tranche and buys its successor, for no more units and no more money than that brought beside
-what the layer's budget still holds.
+A fire of session s may trade on session s+1 only, in the hours of the rules (METHOD 0, 3). What has not
+traded by then expires with the reason that stood in the way last: a trigger that confirms a shock goes stale,
+and the layer is bought at the next fire or not at all. A tranche is bought once; a part fill is not topped
+up. A roll sells a tranche and buys its successor, for no more units and no more money than that brought
+beside what the layer's budget still holds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from market.rounding import round_price
 from market.sessions import MARKET_TZ, next_session, regular_hours, sessions_between
 from strategies.base import Evaluation, Gate, MarketSnapshot, Proposal, Structure
 from strategies.hedge_entry import TOO_WIDE, Order, enter
-from strategies.hedge_exit import TRADE_BEFORE_CLOSE, TRADE_FROM, Due, watch
+from strategies.hedge_exit import Due, watch
 from strategies.hedge_linear import FUTURE_CLASS, enter_future, enter_shares
 from strategies.hedge_state import (
     LAYER_OF,
@@ -78,7 +78,7 @@ def evaluate(
                 state = state.with_tranche(one.tranche)
                 lines = tuple(leg.contract for leg in structure.combo.legs)
                 parts.append(replace(one.found, lines=lines))
-        state = _after_rolls(snapshot, state, layer, own)
+        state = _after_rolls(snapshot, state, layer, own, rules)
         state, entry = _entry(snapshot, state, layer, own, nav_usd, rules, budget, working, barred)
         if parts or entry.gates or layer == "L1":
             found[STRATEGY_OF[layer]] = _joined((*parts, entry))
@@ -97,7 +97,7 @@ def _joined(parts: Sequence[Evaluation]) -> Evaluation:
 
 
 def _after_rolls(
-    snapshot: MarketSnapshot, state: HedgeState, layer: str, own: Sequence[Structure]
+    snapshot: MarketSnapshot, state: HedgeState, layer: str, own: Sequence[Structure], rules: HedgeRules
 ) -> HedgeState:
     """A tranche sold in order to be rolled leaves an entry behind: its successor's."""
     for structure in own:
@@ -106,16 +106,18 @@ def _after_rolls(
             continue
         state = state.with_tranche(replace(tranche, roll_units=0))
         if structure.closed_reason == Due.ROLL and state.waiting(layer) is None:
-            entry = _successor(snapshot, structure, tranche, layer)
+            entry = _successor(snapshot, structure, tranche, layer, rules)
             state = replace(state, windows={**state.windows, layer: StrikeWindow()})
             state = state.with_pending(layer, entry)
     return state
 
 
-def _successor(snapshot: MarketSnapshot, structure: Structure, tranche: Tranche, layer: str) -> PendingEntry:
+def _successor(
+    snapshot: MarketSnapshot, structure: Structure, tranche: Tranche, layer: str, rules: HedgeRules
+) -> PendingEntry:
     session, now = snapshot.session, snapshot.time.astimezone(MARKET_TZ)
     rolls = tranche.rolls + 1
-    late = now >= regular_hours(session)[1] - TRADE_BEFORE_CLOSE
+    late = now >= regular_hours(session)[1] - rules.trade_before_close
     brought = (tranche.roll_cost - structure.closed_cost) * structure.combo.multiplier
     return PendingEntry(
         layer=layer,
@@ -151,7 +153,7 @@ def _entry(
         return state, Evaluation(gates=(Gate(f"{name}.session", False, f"expired: {reason}"),))
     has_traded = bought(entry, own)
     gates = _gates(snapshot, entry, own, has_traded, rules, working, barred)
-    until = regular_hours(snapshot.session)[1] - TRADE_BEFORE_CLOSE
+    until = regular_hours(snapshot.session)[1] - rules.trade_before_close
     if snapshot.session < entry.session or has_traded or snapshot.time >= until:
         return state, Evaluation(gates=gates)
     left = None
@@ -186,15 +188,16 @@ def _gates(
     barred: Sequence[str],
 ) -> tuple[Gate, ...]:
     name, now = entry.structure_id, snapshot.time.astimezone(MARKET_TZ)
-    until = (regular_hours(snapshot.session)[1] - TRADE_BEFORE_CLOSE).time()
-    in_time = snapshot.session == entry.session and TRADE_FROM <= now.time() < until
+    start = rules.trade_start_time
+    until = (regular_hours(snapshot.session)[1] - rules.trade_before_close).time()
+    in_time = snapshot.session == entry.session and start <= now.time() < until
     deep = entry.backwardation > rules.blackout_override_backwardation_fraction
     others = [one.structure_id for one in own if not one.is_flat and one.structure_id != name]
     return (
         Gate(
             f"{name}.session",
             in_time,
-            f"{now:%m-%d %H:%M} on {entry.session} {TRADE_FROM:%H:%M}-{until:%H:%M}",
+            f"{now:%m-%d %H:%M} on {entry.session} {start:%H:%M}-{until:%H:%M}",
         ),
         Gate(f"{name}.not_bought", not has_traded, "bought once"),
         Gate(f"{name}.layer_free", not others, ", ".join(others)),

@@ -16,9 +16,6 @@ from typing import Literal
 from market.rounding import round_ratio
 from strategies.rules import ReserveRules
 
-EQUITY_PREMIUM = 0.05
-BETA_WEEKS = 104
-QUALITY_GAP_MAX = 0.04
 _DISTRIBUTIONS_NEEDED = {"last_four": 4, "median_eight": 8}
 
 
@@ -27,7 +24,7 @@ class CostOfCapital:
     """What one session's prices imply.
 
     `spread` is capital over the 10-year yield, `ddm_gap` equity over the pricing model's equity (None before
-    104 weeks). `quality` is "warn" where the two costs of equity are more than four points apart.
+    its weeks are full). `quality` is "warn" where the two costs of equity are too far apart.
     """
 
     equity: float
@@ -41,7 +38,7 @@ class CostOfCapital:
 
 @dataclass(frozen=True, slots=True)
 class WeeklyBeta:
-    """Slope of the REIT's weekly returns on the index's, over the last 104 complete weeks.
+    """Slope of the REIT's weekly returns on the index's, over the last complete weeks.
 
     `weeks` holds the last closes of each week, oldest first, the current and incomplete week last; `value` is
     computed when a week ends.
@@ -50,13 +47,14 @@ class WeeklyBeta:
     weeks: tuple[tuple[int, int, float, float], ...] = ()  # ISO year, ISO week, REIT, index
     value: float | None = None
 
-    def update(self, session: date, reit: float, index: float) -> "WeeklyBeta":
-        """The state after one more session's closes."""
+    def update(self, session: date, reit: float, index: float, beta_weeks: int) -> "WeeklyBeta":
+        """The state after one more session's closes; the slope stands on `beta_weeks` returns."""
         year, week, _ = session.isocalendar()
         entry = (year, week, reit, index)
         if self.weeks and self.weeks[-1][:2] == (year, week):
             return replace(self, weeks=(*self.weeks[:-1], entry))
-        return WeeklyBeta((*self.weeks, entry)[-BETA_WEEKS - 2 :], _slope(self.weeks[-BETA_WEEKS - 1 :]))
+        value = _slope(self.weeks[-beta_weeks - 1 :], beta_weeks)
+        return WeeklyBeta((*self.weeks, entry)[-beta_weeks - 2 :], value)
 
 
 def yearly_distribution(
@@ -86,8 +84,9 @@ def cost_of_capital(
     growth, debt_weight = rules.growth_fraction, rules.debt_weight_fraction
     equity = distribution_usd * (1.0 + growth) / price + growth
     capital = (1.0 - debt_weight) * equity + debt_weight * baa
-    capm = None if beta is None else treasury_10y + beta * EQUITY_PREMIUM
+    capm = None if beta is None else treasury_10y + beta * rules.equity_premium_fraction
     gap = None if capm is None else round_ratio(equity - capm)
+    warns = gap is not None and abs(gap) > rules.capm_gap_warn_fraction
     return CostOfCapital(
         equity=round_ratio(equity),
         debt=round_ratio(baa),
@@ -95,12 +94,12 @@ def cost_of_capital(
         spread=round_ratio(capital - treasury_10y),
         capm=None if capm is None else round_ratio(capm),
         ddm_gap=gap,
-        quality="unknown" if gap is None else "warn" if abs(gap) > QUALITY_GAP_MAX else "ok",
+        quality="unknown" if gap is None else "warn" if warns else "ok",
     )
 
 
-def _slope(weeks: Sequence[tuple[int, int, float, float]]) -> float | None:
-    if len(weeks) < BETA_WEEKS + 1:
+def _slope(weeks: Sequence[tuple[int, int, float, float]], beta_weeks: int) -> float | None:
+    if len(weeks) < beta_weeks + 1:
         return None
     reit = [after[2] / before[2] - 1.0 for before, after in pairwise(weeks)]
     index = [after[3] / before[3] - 1.0 for before, after in pairwise(weeks)]

@@ -27,6 +27,7 @@ from market.sessions import option_close, regular_hours
 from risk.capital import sized
 from risk.context import LiveOrder, ReviewContext, ToldMargin
 from risk.exposure import Stake
+from risk.limits import RiskLimits
 from risk.review import in_order_of_review, review
 from risk.sizing import initiation_headroom_usd, unit_max_loss_usd
 from risk.state import Cause
@@ -36,7 +37,6 @@ from strategies.base import Evaluation, Intent, MarketSnapshot, Proposal, Struct
 from strategies.layers import still_hold
 from strategies.strikes import scale_of
 
-TRADING_ENDS_BEFORE_CLOSE = timedelta(minutes=5)
 UNCHANGED_LOOK = timedelta(seconds=60)
 ORDER_TIMES_KEPT = timedelta(minutes=1)
 
@@ -87,8 +87,8 @@ def evaluate(state: EngineState, time: datetime) -> Step:
     if parameters is None or session is None:
         return Step(state)
     state = _watch_feeds(replace(state, evaluated_at=time, look_due=False), time)
-    trading_open = _may_order(state, session, time)
-    step = tend(state, time, parameters.dwell, trading_open)
+    trading_open = _may_order(state, session, time, parameters.limits)
+    step = tend(state, time, parameters.walk, trading_open)
     in_force = windows(state, time)
     step = step.then(end_openings(step.state, time, in_force))
     state = step.state
@@ -126,9 +126,9 @@ def evaluate(state: EngineState, time: datetime) -> Step:
     return step.then(_want(step.state, found, time))
 
 
-def _may_order(state: EngineState, session: date, time: datetime) -> bool:
+def _may_order(state: EngineState, session: date, time: datetime, limits: RiskLimits) -> bool:
     """Whether an order may go out: neither at the session's end nor around the gateway's own restart."""
-    if time >= option_close(session) - TRADING_ENDS_BEFORE_CLOSE:
+    if time >= option_close(session) - timedelta(seconds=limits.trading_end_before_close_s):
         return False
     return state.opened is None or not near_restart(
         time, time_of_day.fromisoformat(state.opened.gateway_restart)

@@ -13,7 +13,6 @@ from bot.events import DISTRIBUTION, NET_ADVANCES, VX_SETTLEMENT
 from market.sessions import MARKET_TZ, next_session, sessions_between
 from strategies.session_inputs import SessionInputs
 
-YIELD_AGE_MAX_SESSIONS = 5
 COUNTED_AT = time(9, 10)  # the next morning, after the settlement file (bot/schedule.py)
 SESSION_SERIES = frozenset({NET_ADVANCES, "vix", "vvix", "vnq", "spx", "vix3m"})
 YIELDS = frozenset({"treasury_10y", "baa", "fed_funds"})
@@ -55,8 +54,11 @@ class Known:
         elif series in MONTHS:
             self.months[series] = {**self.months.get(series, {}), period: value}
 
-    def at(self, session: date) -> SessionInputs:
-        """The session's view. A distribution that goes ex after the session is not part of it yet."""
+    def at(self, session: date, yield_age_max_sessions: int) -> SessionInputs:
+        """The session's view; a yield older than that is unknown.
+
+        A distribution that goes ex after the session is not part of it yet.
+        """
         values = {name: self.values.get(name, {}).get(session) for name in SESSION_SERIES}
         return SessionInputs(
             session=session,
@@ -67,17 +69,17 @@ class Known:
             vnq=values["vnq"],
             spx=values["spx"],
             vix3m=values["vix3m"],
-            treasury_10y=self._yield("treasury_10y", session),
-            baa=self._yield("baa", session),
-            fed_funds=self._yield("fed_funds", session),
+            treasury_10y=self._yield("treasury_10y", session, yield_age_max_sessions),
+            baa=self._yield("baa", session, yield_age_max_sessions),
+            fed_funds=self._yield("fed_funds", session, yield_age_max_sessions),
             distributions=tuple(paid for paid in self.distributions.items() if paid[0] <= session),
             reer=self.months.get("reer", {}),
             ppi=self.months.get("ppi", {}),
         )
 
-    def _yield(self, series: str, session: date) -> float | None:
+    def _yield(self, series: str, session: date, age_max_sessions: int) -> float | None:
         newest = self.yields.get(series)
-        if newest is None or sessions_between(newest[0], session) > YIELD_AGE_MAX_SESSIONS:
+        if newest is None or sessions_between(newest[0], session) > age_max_sessions:
             return None
         return newest[1] / 100.0
 

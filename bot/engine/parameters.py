@@ -1,6 +1,6 @@
 """The governed rules in the shape the strategies and the risk limits read them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Any, TypeVar
@@ -12,16 +12,27 @@ from strategies import iron_condor
 from strategies.release_windows import ReleaseWindow
 from strategies.rules import (
     CondorRules,
+    ExecutionRules,
     HedgeBudgetRules,
     HedgeRules,
     MidTermRules,
     NearTermRules,
+    RegimeRules,
     ReserveRules,
     SignalRules,
     TrancheRules,
 )
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How limits walk: in so many steps, each of which stands that long."""
+
+    steps: int
+    closing: timedelta
+    opening: Callable[[str], timedelta]  # by strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +43,21 @@ class Parameters:
     hedge: HedgeRules
     budget: HedgeBudgetRules
     condor: CondorRules
+    execution: ExecutionRules
     limits: RiskLimits
     windows: Mapping[str, ReleaseWindow]
     calendar: Mapping[str, ReleaseDays]
 
-    def dwell(self, strategy: str) -> timedelta:
-        """How long an opening limit stands before its next step: a fifth of the walk."""
+    @property
+    def walk(self) -> Walk:
+        """How the limits of all orders walk."""
+        closing = timedelta(seconds=self.execution.closing_dwell_s)
+        return Walk(self.execution.walk_steps, closing, self._opening_dwell)
+
+    def _opening_dwell(self, strategy: str) -> timedelta:
+        """How long an opening limit stands before its next step: an equal part of its walk."""
         rules = self.condor if strategy == iron_condor.STRATEGY else self.hedge
-        return timedelta(seconds=rules.entry_walk_s / 5)
+        return timedelta(seconds=rules.entry_walk_s / self.execution.walk_steps)
 
 
 def parameters(
@@ -56,6 +74,7 @@ def parameters(
             near_term=_section(NearTermRules, rules["l1"]),
             mid_term=_section(MidTermRules, rules["l2"]),
             reserve=_section(ReserveRules, rules["l3"]),
+            regime=_section(RegimeRules, rules["regime"]),
             front="rolled",
             spread="capital",
             distribution="last_four",
@@ -63,6 +82,7 @@ def parameters(
         hedge=_section(HedgeRules, {**rules["hedge"], **tranches}),
         budget=_section(HedgeBudgetRules, rules["budget"]),
         condor=_section(CondorRules, rules["condor"]),
+        execution=_section(ExecutionRules, rules["execution"]),
         limits=_section(RiskLimits, {**rules["risk"], "open_condors_max": rules["condor"]["open_max_count"]}),
         windows={name: _section(ReleaseWindow, window) for name, window in rules["blackout"].items()},
         calendar={name: _days(years) for name, years in (calendar or {}).items()},

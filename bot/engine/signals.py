@@ -77,7 +77,7 @@ def review_session(state: EngineState, session: date, time: datetime) -> Step:
         daily = replace(daily, live_vnq=_with(daily.live_vnq, session, reit))
     state = replace(state, daily=daily)
     live = changed(
-        Known().at(session),
+        Known().at(session, parameters.signals.reserve.yield_age_max_sessions),
         net_advances=net,
         curve=daily.provisional.get(session, {}),
         vix_in_step=daily.live_vix.get(session),
@@ -103,7 +103,7 @@ def settle_final(state: EngineState, session: date, time: datetime) -> Step:
         ((seen, series) for series, values in daily.waiting.items() for seen in values),
         key=lambda entry: (entry[0][0], entry[1], entry[0][1]),
     )
-    step, taken = Step(state), 0
+    step, taken, age = Step(state), 0, parameters.signals.reserve.yield_age_max_sessions
     for day in days:
         # What arrived after its hour still counts for the session just completed, never for an older one.
         cut = time if day == last else as_of(day)
@@ -111,7 +111,7 @@ def settle_final(state: EngineState, session: date, time: datetime) -> Step:
             (_, period, value), series = tape[taken]
             known.take(series, period, value)
             taken += 1
-        seen = _with_live(known.at(day), daily)
+        seen = _with_live(known.at(day, age), daily)
         step = step.then(_count(step.state, parameters, seen, day == last, time))
     if not days:
         return step

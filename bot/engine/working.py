@@ -5,11 +5,11 @@ never goes beyond. When the last step does not trade, the order is cancelled and
 try again with fresh prices. Nothing is replaced or sent while the connection is in doubt.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from math import ceil, floor
 
 from bot.engine.decision import Decision, Verb
+from bot.engine.parameters import Walk
 from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.events import Alert, CancelOrder, Command, Reconcile, ReplaceOrder
@@ -18,24 +18,20 @@ from market.rounding import round_price
 from risk.state import Cause, TradingState
 from strategies.base import Intent
 
-WALK_STEPS = 5
-CLOSING_DWELL = timedelta(seconds=20)
 ACKNOWLEDGEMENT_DUE = timedelta(seconds=10)
 EXECUTIONS_DUE = timedelta(seconds=5)
 ASK_AGAIN = timedelta(seconds=30)
 _MOVABLE = (OrderStatus.WORKING, OrderStatus.PARTIAL)
 
 
-def tend(
-    state: EngineState, time: datetime, opening_dwell: Callable[[str], timedelta], trading_open: bool
-) -> Step:
+def tend(state: EngineState, time: datetime, walk: Walk, trading_open: bool) -> Step:
     """Walk, cancel or ask about each order that is under way.
 
     Call it while connected and reconciled only.
     """
     step = Step(state)
     for line in state.working():
-        step = step.then(_tend_one(step.state, line, time, opening_dwell, trading_open))
+        step = step.then(_tend_one(step.state, line, time, walk, trading_open))
     if _evidence_is_due(step.state, time) and _may_ask(step.state, time):
         asked = replace(step.state, reconcile_asked_at=time)
         step = step.then(Step(asked, (), (Reconcile("evidence about an order is overdue"),)))
@@ -82,7 +78,7 @@ def _tend_one(
     state: EngineState,
     line: OrderLine,
     time: datetime,
-    opening_dwell: Callable[[str], timedelta],
+    walk: Walk,
     trading_open: bool,
 ) -> Step:
     if line.order.status not in _MOVABLE:
@@ -92,29 +88,29 @@ def _tend_one(
         return _cancel(state, line, time, f"trading is {state.risk.trading.value}")
     if not trading_open:
         return _cancel(state, line, time, "no orders now: the session ends, or the gateway restarts")
-    dwell = opening_dwell(line.strategy) if line.intent is Intent.OPEN else CLOSING_DWELL
+    dwell = walk.opening(line.strategy) if line.intent is Intent.OPEN else walk.closing
     if time - line.priced_at < dwell:
         return Step(state)
     if line.doubted:
         # Moved while the link was in doubt, one order can become two.
         return _cancel(state, line, time, "the connection was lost since: a new attempt takes its place")
-    if line.steps >= WALK_STEPS or line.limit_first == line.limit_worst:
+    if line.steps >= walk.steps or line.limit_first == line.limit_worst:
         return _cancel(state, line, time, "not filled at the worst price this decision allows")
-    return _reprice(state, line, time)
+    return _reprice(state, line, time, walk.steps)
 
 
 def _may_open(state: EngineState, line: OrderLine) -> bool:
     return state.risk.trading is TradingState.ACTIVE or (line.reserves and state.risk.hedges_allowed)
 
 
-def _reprice(state: EngineState, line: OrderLine, time: datetime) -> Step:
+def _reprice(state: EngineState, line: OrderLine, time: datetime, walk_steps: int) -> Step:
     steps = line.steps + 1
-    limit = walked_limit(line.limit_first, line.limit_worst, line.tick, steps)
+    limit = walked_limit(line.limit_first, line.limit_worst, line.tick, steps, walk_steps)
     moved = replace(line, steps=steps, priced_at=time)
     if limit == line.order.limit:
         return Step(_with(state, moved))
     moved = replace(moved, order=replace(line.order, limit=limit))
-    state, decision = _decide(state, line, Verb.REPRICE, f"step {steps} of {WALK_STEPS}", time, limit)
+    state, decision = _decide(state, line, Verb.REPRICE, f"step {steps} of {walk_steps}", time, limit)
     return Step(_with(state, moved), (decision,), (ReplaceOrder(line.order.order_ref, limit),))
 
 
@@ -125,9 +121,9 @@ def _cancel(state: EngineState, line: OrderLine, time: datetime, reason: str) ->
     return Step(_with(state, cancelled), (decision,), (command,))
 
 
-def walked_limit(first: float, worst: float, tick: float, steps: int) -> float:
-    """The limit after `steps` of the walk, on the tick, never above `worst` (cash paid, signed)."""
-    raw = first + (worst - first) * min(steps, WALK_STEPS) / WALK_STEPS
+def walked_limit(first: float, worst: float, tick: float, steps: int, walk_steps: int) -> float:
+    """The limit after `steps` of the walk's `walk_steps`, on the tick, never above `worst` (cash paid)."""
+    raw = first + (worst - first) * min(steps, walk_steps) / walk_steps
     return round_price(min(ceil(round_price(raw / tick)) * tick, floor(round_price(worst / tick)) * tick))
 
 

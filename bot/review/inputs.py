@@ -17,6 +17,7 @@ from bot.events import NET_ADVANCES
 from bot.feeds import history_observations
 from market.series import Observation
 from market.sessions import FIRST_DAY, LAST_DAY, sessions
+from strategies.rules import SignalRules
 from strategies.session_inputs import SessionInputs
 
 # Series that only the review reads: file, column, and the published series whose hour they share.
@@ -39,7 +40,9 @@ def read_history(folder: Path) -> dict[str, tuple[Observation, ...]]:
     return found
 
 
-def session_inputs(history: Mapping[str, Iterable[Observation]], last: date) -> Iterator[SessionInputs]:
+def session_inputs(
+    history: Mapping[str, Iterable[Observation]], last: date, rules: SignalRules
+) -> Iterator[SessionInputs]:
     """Each session from the first daily signal value of the history up to `last`, as it was known."""
     tape = sorted(
         ((seen.known_at, series, seen.period, seen.value) for series in history for seen in history[series]),
@@ -54,4 +57,4 @@ def session_inputs(history: Mapping[str, Iterable[Observation]], last: date) -> 
         while position < len(tape) and tape[position][0] <= time:
             known.take(*tape[position][1:])
             position += 1
-        yield known.at(session)
+        yield known.at(session, rules.reserve.yield_age_max_sessions)

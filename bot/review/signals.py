@@ -129,14 +129,17 @@ class Walk:
 
     def __init__(self, inputs: Iterable[SessionInputs]) -> None:
         self.inputs: tuple[SessionInputs, ...] = tuple(inputs)
-        self.curves: tuple[Curve, ...] = tuple(_curves(self.inputs))
         self._answers: dict[Hashable, Sequence[Any]] = {}
 
     def days(self, rules: SignalRules) -> tuple[Day, ...]:
         """Every session under one set of rules."""
         layers = [self.verdicts(layer, rules) for layer in LAYERS]
-        together = zip(self.inputs, self.curves, self._capital(rules), *layers, strict=True)
+        together = zip(self.inputs, self.curves(rules), self._capital(rules), *layers, strict=True)
         return tuple(Day(*parts) for parts in together)
+
+    def curves(self, rules: SignalRules) -> Sequence[Curve]:
+        """The futures curve on every session, labelled under one set of rules."""
+        return self._once(("curves", rules.regime), lambda: _curves(self.inputs, rules))
 
     def verdicts(self, layer: str, rules: SignalRules) -> Sequence[Verdict]:
         """One layer on every session; nothing is computed for the others unless it depends on them."""
@@ -152,8 +155,9 @@ class Walk:
         )
 
     def _capital(self, rules: SignalRules) -> Sequence[CostOfCapital | None]:
-        weights = (rules.reserve.growth_fraction, rules.reserve.debt_weight_fraction)
-        return self._once(("capital", weights, rules.distribution), lambda: _capital(self.inputs, rules))
+        return self._once(
+            ("capital", rules.reserve, rules.distribution), lambda: _capital(self.inputs, rules)
+        )
 
     def _once(self, question: Hashable, answer: Callable[[], Iterator[T]]) -> Sequence[T]:
         if question not in self._answers:
@@ -184,7 +188,7 @@ def _mid(inputs: Sequence[SessionInputs], signals: Sequence[bool], rules: Signal
 def _capital(inputs: Sequence[SessionInputs], rules: SignalRules) -> Iterator[CostOfCapital | None]:
     beta = WeeklyBeta()
     for seen in inputs:
-        beta = count_beta(beta, seen)
+        beta = count_beta(beta, seen, rules)
         yield cost_of(seen, beta, rules)
 
 
@@ -197,14 +201,14 @@ def _reserve(
         yield verdict
 
 
-def _curves(inputs: Sequence[SessionInputs]) -> Iterator[Curve]:
+def _curves(inputs: Sequence[SessionInputs], rules: SignalRules) -> Iterator[Curve]:
     state = RegimeState()
     for seen in inputs:
         session, vix = seen.session, seen.vix
         pair = front_vx_pair(session)
         vx1, vx2 = seen.curve.get(pair[0]), seen.curve.get(pair[1])
         fourth = seen.curve.get(vx_settlements_after(pair[0], 3)[-1])
-        state, label, echo = regime(state, session, vx1, vx2, vix)
+        state, label, echo = regime(state, session, vx1, vx2, vix, rules.regime)
         yield Curve(
             pair=pair,
             vx1=vx1,

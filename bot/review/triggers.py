@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from datetime import date
 from statistics import median
 
-from bot.review.signals import Day, Walk
+from bot.review.signals import Curve, Day, Walk
 from strategies.layers import LAYERS
-from strategies.mid_term import FLIP_SPACING_SESSIONS
 from strategies.packs import PACKS, Pack
 from strategies.regime import Regime
-from strategies.rules import SignalRules
+from strategies.rules import MidTermRules, SignalRules
 from strategies.session_inputs import SessionInputs
 
 FALL_MIN_FRACTION = 0.10
@@ -108,7 +107,7 @@ def report(walk: Walk, base: SignalRules, packs: Sequence[Pack], first: date, la
         last=last,
         sessions=len(days),
         rates=tuple(_rates(days, walk, base)),
-        flips=tuple(_flip_counts(whole, first, base.mid_term.histogram_min_pts)),
+        flips=tuple(_flip_counts(whole, first, base.mid_term)),
         packs=tuple(reports),
         falls=tuple(falls(inside, reports[0].fires)),
         rate_spread=tuple(_rate_terciles(inside, reports[0].fires)),
@@ -156,12 +155,13 @@ def flips(days: Sequence[Day], minimum: float, spacing: int, *, on_crossing: boo
     return [days[index].date for index in found]
 
 
-def _flip_counts(walk_days: Sequence[Day], first: date, minimum: float) -> Iterator[tuple[str, int]]:
+def _flip_counts(walk_days: Sequence[Day], first: date, rules: MidTermRules) -> Iterator[tuple[str, int]]:
+    minimum, spacing_min = rules.histogram_min_pts, rules.flip_spacing_sessions
     kinds = (
         ("histogram from <= 0 to > 0", 0.0, 0, False),
         (f"{minimum:.2f} points on the day of crossing", minimum, 0, True),
         (f"first close at {minimum:.2f} points or more", minimum, 0, False),
-        (f"the same, none within {FLIP_SPACING_SESSIONS} sessions", minimum, FLIP_SPACING_SESSIONS, False),
+        (f"the same, none within {spacing_min} sessions", minimum, spacing_min, False),
     )
     for name, least, spacing, on_crossing in kinds:
         found = flips(walk_days, least, spacing, on_crossing=on_crossing)
@@ -207,18 +207,18 @@ def _fall(closes: Sequence[tuple[date, float]], peak: int, trough: int, fires: S
 def _fires(walk: Walk, rules: SignalRules, pack: Pack, first: date, last: date) -> Iterator[Fire]:
     """The fires of the layers that the pack is about, by session."""
     layers = {layer: walk.verdicts(layer, rules) for layer in pack.layers}
-    uses_spot = rules.near_term.backwardation_definition == "b_spot"
+    curves, uses_spot = walk.curves(rules), rules.near_term.backwardation_definition == "b_spot"
     for index, seen in enumerate(walk.inputs):
         for layer, verdicts in layers.items():
             verdict = verdicts[index]
             if verdict.fired is True and first <= seen.session <= last:
                 short = layer == "L3" and verdict.readings[0].source == "short_window"
-                spot = layer == "L1" and uses_spot and not walk.curves[index].spot_in_step
-                yield _fire(walk, index, layer, spot, short)
+                spot = layer == "L1" and uses_spot and not curves[index].spot_in_step
+                yield _fire(walk, curves[index], index, layer, spot, short)
 
 
-def _fire(walk: Walk, index: int, layer: str, async_spot: bool, short_window: bool) -> Fire:
-    seen, curve = walk.inputs[index], walk.curves[index]
+def _fire(walk: Walk, curve: Curve, index: int, layer: str, async_spot: bool, short_window: bool) -> Fire:
+    seen = walk.inputs[index]
     past = [before.spx for before in walk.inputs[max(0, index - PEAK_SESSIONS) : index + 1]]
     after = walk.inputs[index : index + max(AFTER_SESSIONS) + 2]
     high = max((close for close in past if close is not None), default=None)

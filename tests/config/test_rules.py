@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.errors import ConfigError
+from config.hedge_rules import VIX_EXPIRY_GAP_MAX_DAYS
 from config.loader import load_rules
-from config.rules import VIX_EXPIRY_GAP_MAX_DAYS, Rules
+from config.rules import Rules
 from config.settings import SHIPPED_RULES
 
 SHIPPED = SHIPPED_RULES.read_text(encoding="utf-8")
@@ -70,6 +71,11 @@ def test_shipped_rules_are_the_published_defaults() -> None:
         ('entry_start_time = "10:00"', 'entry_start_time = "09:00"', "within 09:30 to 16:00"),
         ("macd_fast_sessions = 12", "macd_fast_sessions = 26", "must be below macd_slow_sessions"),
         ("messages_per_second_max = 40", "messages_per_second_max = 50", "must be at most 45"),
+        ("stress_above_fraction = 0.0", "stress_above_fraction = 0.08", "below crisis_above_fraction"),
+        ("stress_left_below_fraction = -0.01", "stress_left_below_fraction = 0.01", "must not exceed stress"),
+        ("crisis_left_below_fraction = 0.04", "crisis_left_below_fraction = 0.09", "must not exceed crisis"),
+        ('trade_start_time = "09:45"', 'trade_start_time = "10:01"', "within 09:30 to 10:00"),
+        ("echo_sessions = 63", "echo_session = 63", "did you mean regime.echo_sessions?"),
         ("option_quote_age_max_s = 15.0", "option_quote_age_max_s = inf", "must be a finite number"),
     ],
 )
@@ -103,7 +109,7 @@ def test_hash_ignores_spelling_and_order_but_not_values(tmp_path: Path) -> None:
 
 def test_hash_is_the_one_this_version_was_published_with() -> None:
     assert load_rules(SHIPPED_RULES).rules_hash() == (
-        "6a537581a1ce257e9c86abfc0e1b55ff86813c976bb38941f70f12b62048a919"
+        "f23c7036028b0986fbc42f69ee39a8d94597181af4a07aff35b15b4053930359"
     )
 
 

@@ -89,11 +89,11 @@ def test_the_limit_itself_still_passes() -> None:
 def test_the_quick_ratio_is_cash_and_half_the_long_options_over_what_is_owed() -> None:
     # 4 short options at an ask of 5, 2 long ones at a bid of 3, a hundred dollars a point.
     rows = [(4.0, 5.0, -400), (3.0, 3.5, 200)]
-    assert quick_ratio(10_000.0, 0.0, rows) == (10_000.0 + 300.0) / 2_000.0
-    assert quick_ratio(10_000.0, 1_500.0, rows) == (10_000.0 + 300.0) / 2_000.0
-    assert quick_ratio(10_000.0, 2_575.0, rows) == 4.0
-    assert quick_ratio(10_000.0, 0.0, []) is None
-    assert quick_ratio(-1.0, 2.0, []) == -0.5
+    assert quick_ratio(10_000.0, 0.0, rows, 0.5) == (10_000.0 + 300.0) / 2_000.0
+    assert quick_ratio(10_000.0, 1_500.0, rows, 0.5) == (10_000.0 + 300.0) / 2_000.0
+    assert quick_ratio(10_000.0, 2_575.0, rows, 0.5) == 4.0
+    assert quick_ratio(10_000.0, 0.0, [], 0.5) is None
+    assert quick_ratio(-1.0, 2.0, [], 0.5) == -0.5
 
 
 def test_a_condor_needs_one_and_a_half_times_what_is_owed_with_it() -> None:

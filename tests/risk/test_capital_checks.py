@@ -108,7 +108,7 @@ def test_the_broker_is_not_asked_about_what_something_else_refuses() -> None:
 def test_the_brokers_figure_counts_where_it_is_the_greater(usd: float, passed: bool) -> None:
     found = check("margin_usd", opening(), healthy(told_margin=ToldMargin(1, usd)))
     assert (found.value, found.passed) == (10_000.0 + usd, passed)
-    model = model_margin_usd(Stake(condor(), 1, opening().limit_worst))
+    model = model_margin_usd(Stake(condor(), 1, opening().limit_worst), LIMITS)
     found = check("margin_usd", opening(), healthy(told_margin=ToldMargin(1, 1.0)))
     assert found.value == round(10_000.0 + model, 2)
 
@@ -121,9 +121,9 @@ def test_a_roll_passes_over_the_limit_as_long_as_it_raises_no_margin(usd: float,
 
 
 def test_margin_is_the_premium_or_a_little_more_than_the_worst_loss() -> None:
-    assert model_margin_usd(Stake(vix_spread(), 3, 2.0)) == 600.0
-    assert model_margin_usd(Stake(condor(), 2, -12.0)) == pytest.approx(1.02 * 7_600)
-    assert model_margin_usd(Stake(vix_spread().reversed(), 2, -9.9)) == 300.0
+    assert model_margin_usd(Stake(vix_spread(), 3, 2.0), LIMITS) == 600.0
+    assert model_margin_usd(Stake(condor(), 2, -12.0), LIMITS) == pytest.approx(1.02 * 7_600)
+    assert model_margin_usd(Stake(vix_spread().reversed(), 2, -9.9), LIMITS) == 300.0
 
 
 def test_two_condors_on_an_expiry_are_enough() -> None:

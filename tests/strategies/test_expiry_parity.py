@@ -1,7 +1,7 @@
 """Parity of held expiries: read one at a time, kept as rates, renewed, suspect where quotes contradict."""
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from math import exp
 
 import pytest
@@ -9,12 +9,12 @@ import pytest
 from market.contract import Right
 from strategies.base import MarketSnapshot
 from strategies.expiry_parity import ParityWatch, spot_of, watch
-from tests.strategies.world import RATE, World, at
+from tests.strategies.world import RATE, World, at, condor_rules
 
 MONDAY, EXPIRY, NEXT = date(2020, 2, 3), date(2020, 3, 20), date(2020, 3, 27)
 HELD = {EXPIRY: ("SPX", "SPXW")}
 BOTH = {**HELD, NEXT: ("SPX", "SPXW")}
-REFRESH = timedelta(minutes=30)
+RULES = condor_rules()
 
 
 def read_at(
@@ -24,7 +24,7 @@ def read_at(
     state: ParityWatch | None = None,
     is_busy: bool = False,
 ) -> ParityWatch:
-    return watch(world.snapshot(when), state or ParityWatch(), held, REFRESH, is_busy)[0]
+    return watch(world.snapshot(when), state or ParityWatch(), held, RULES, is_busy)[0]
 
 
 def settled(world: World) -> ParityWatch:
@@ -67,13 +67,13 @@ def test_the_forward_of_a_later_moment_follows_the_index() -> None:
 
 def test_only_one_expiry_is_looked_at_at_a_time_and_all_listings_are_asked_for() -> None:
     world = listed(EXPIRY, NEXT)
-    state, found = watch(world.snapshot(at(MONDAY, "10:00")), ParityWatch(), BOTH, REFRESH, False)
+    state, found = watch(world.snapshot(at(MONDAY, "10:00")), ParityWatch(), BOTH, RULES, False)
     assert {line.expiry for line in found.lines} == {EXPIRY}
     assert len(found.lines) <= 20
     assert {row[2] for row in found.listings} == {EXPIRY, NEXT}
     state = read_at(world, at(MONDAY, "10:01"), BOTH, state)
     assert {one.expiry for one in state.readings} == {EXPIRY, NEXT}
-    _, done = watch(world.snapshot(at(MONDAY, "10:02")), state, BOTH, REFRESH, False)
+    _, done = watch(world.snapshot(at(MONDAY, "10:02")), state, BOTH, RULES, False)
     assert done.lines == ()
 
 
@@ -104,7 +104,7 @@ def test_an_expiry_whose_quotes_do_not_come_gives_way_after_five_minutes() -> No
 
     state = ParityWatch()
     for minute in range(6):
-        state, _ = watch(dark(at(MONDAY, f"10:0{minute}")), state, BOTH, REFRESH, False)
+        state, _ = watch(dark(at(MONDAY, f"10:0{minute}")), state, BOTH, RULES, False)
         assert bool(state.readings) is (minute == 5)
     assert [one.expiry for one in state.readings] == [NEXT]
 
@@ -113,18 +113,18 @@ def test_without_a_listing_or_an_index_nothing_is_read() -> None:
     assert read_at(World(), at(MONDAY, "10:00")).readings == ()
     snapshot = replace(listed(EXPIRY).snapshot(at(MONDAY, "10:00")), spx=None)
     assert spot_of(snapshot) is None
-    assert watch(snapshot, ParityWatch(), HELD, REFRESH, False)[0].readings == ()
+    assert watch(snapshot, ParityWatch(), HELD, RULES, False)[0].readings == ()
 
 
 def test_quotes_that_contradict_each_other_are_suspect_until_they_agree_again() -> None:
     world = listed(EXPIRY)
     snapshot = world.snapshot(at(MONDAY, "10:00"))
-    lines = watch(snapshot, ParityWatch(), HELD, REFRESH, False)[1].lines
+    lines = watch(snapshot, ParityWatch(), HELD, RULES, False)[1].lines
     call = [one for one in lines if one.right is Right.CALL][len(lines) // 4]
     here = snapshot.quotes[call.con_id]
     wrong = replace(here, bid=(here.bid or 0.0) + 0.7, ask=(here.ask or 0.0) + 0.7)
     stale = replace(snapshot, quotes={**snapshot.quotes, call.con_id: wrong})
-    state, _ = watch(stale, ParityWatch(), HELD, REFRESH, False)
+    state, _ = watch(stale, ParityWatch(), HELD, RULES, False)
     assert state.readings == ()
     assert "data suspect" in state.suspicion(EXPIRY)
     state = read_at(world, at(MONDAY, "10:01"), state=state)

@@ -113,14 +113,17 @@ def test_a_gap_needs_opposite_signs_and_distant_scores() -> None:
 
 def test_left_out_it_always_holds() -> None:
     none = replace(RULES, divergence_definition="none")
-    assert divergence_reading(measure(MacroState(), none), date(2010, 1, 4)).fired is True
+    assert (
+        divergence_reading(measure(MacroState(), none), date(2010, 1, 4), RULES.divergence_age_max_days).fired
+        is True
+    )
 
 
 def test_a_month_that_ended_more_than_seventy_five_days_ago_is_unknown() -> None:
     found = measure(state(linked(61)), RULES)
     assert found.month == date(2005, 1, 1)
-    assert divergence_reading(found, date(2005, 4, 16)).fired is not None
-    stale = divergence_reading(found, date(2005, 4, 17))
+    assert divergence_reading(found, date(2005, 4, 16), RULES.divergence_age_max_days).fired is not None
+    stale = divergence_reading(found, date(2005, 4, 17), RULES.divergence_age_max_days)
     assert stale.fired is None
     assert "stale" in stale.reason
     assert stale.value == found.measure

@@ -7,8 +7,11 @@ from hypothesis import strategies as st
 
 from market.sessions import session_offset
 from strategies.regime import Regime, RegimeState, regime
+from tests.strategies.signals import regime_rules
 
 PAIR = (date(2030, 1, 16), date(2030, 2, 13))
+
+RULES = regime_rules()
 
 
 class Tape:
@@ -21,7 +24,7 @@ class Tape:
     def close(self, b: float | None, vix: float | None = 25.0) -> Regime | None:
         self.day = session_offset(self.day, 1)
         vx1, vx2 = (None, None) if b is None else (100.0 * (1.0 + b), 100.0)
-        self.state, label, self.echo = regime(self.state, self.day, vx1, vx2, vix)
+        self.state, label, self.echo = regime(self.state, self.day, vx1, vx2, vix, RULES)
         return label
 
     def run(self, *backwardations: float | None) -> list[Regime | None]:
@@ -118,3 +121,23 @@ def test_an_inversion_is_seen_without_the_index() -> None:
     tape = Tape()
     assert tape.close(0.02, vix=None) is Regime.STRESS
     assert tape.close(0.09, vix=None) is Regime.CRISIS
+
+
+def test_other_thresholds_give_other_labels() -> None:
+    """Every number is the operator's: the same closes under rules of half the size."""
+    rules = regime_rules(
+        stress_above_fraction=0.01,
+        crisis_above_fraction=0.04,
+        crisis_left_below_fraction=0.03,
+        curve_exit_sessions=1,
+        calm_contango_min_fraction=0.01,
+        calm_vix_below_pts=30.0,
+        echo_sessions=2,
+    )
+    state, day, labels = RegimeState(), date(2019, 1, 2), []
+    for b in (0.005, 0.015, 0.05, 0.035, 0.02, -0.02, 0.015, 0.015, 0.015):
+        day = session_offset(day, 1)
+        state, label, echo = regime(state, day, 100.0 * (1.0 + b), 100.0, 25.0, rules)
+        labels.append((str(label), echo))
+    assert [name for name, _ in labels[:6]] == ["NORMAL", "STRESS", "CRISIS", "CRISIS", "STRESS", "CALM"]
+    assert [echo for _, echo in labels[5:]] == [False, True, True, False]

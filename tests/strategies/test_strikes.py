@@ -209,15 +209,15 @@ def test_a_vix_forward_comes_from_parity_then_from_the_future_and_the_two_must_a
     parity: float | None, future: Quote | None, forward: float | None
 ) -> None:
     market = None if parity is None else ForwardMarket(parity, 0.999, 0.08)
-    found, detail = vix_forward(market, "parity: too_few_strikes", future, 0.08)
+    found, detail = vix_forward(market, "parity: too_few_strikes", future, 0.08, 0.15)
     assert (None if found is None else found.forward) == forward
     assert detail
 
 
 def test_wide_markets_widen_what_counts_as_agreement() -> None:
     market = ForwardMarket(20.0, 0.999, 0.08, half_width=0.2)
-    agreed, _ = vix_forward(market, "", Quote(20.2, 20.4, None, NOW), 0.08)
-    apart, _ = vix_forward(market, "", Quote(20.5, 20.7, None, NOW), 0.08)
+    agreed, _ = vix_forward(market, "", Quote(20.2, 20.4, None, NOW), 0.08, 0.15)
+    apart, _ = vix_forward(market, "", Quote(20.5, 20.7, None, NOW), 0.08, 0.15)
     assert agreed is market
     assert apart is None
 

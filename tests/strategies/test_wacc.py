@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market.sessions import sessions
-from strategies.wacc import BETA_WEEKS, WeeklyBeta, cost_of_capital, yearly_distribution
+from strategies.wacc import WeeklyBeta, cost_of_capital, yearly_distribution
 from tests.strategies.signals import reserve_rules
 
 RULES = reserve_rules()
@@ -68,13 +68,13 @@ def test_beta_is_the_regression_over_the_last_complete_weeks(moves: list[tuple[i
     ends: dict[tuple[int, int], tuple[float, float]] = {}
     for day, (own, market) in zip(days, moves, strict=True):
         reit, index = reit * (1 + own / 10000), index * (1 + market / 10000)
-        beta = beta.update(day, reit, index)
+        beta = beta.update(day, reit, index, RULES.beta_weeks)
         ends[day.isocalendar()[:2]] = (reit, index)
-    complete = list(ends.values())[:-1][-BETA_WEEKS - 1 :]
+    complete = list(ends.values())[:-1][-RULES.beta_weeks - 1 :]
     pairs = list(pairwise(complete))
     own_returns = [after[0] / before[0] - 1 for before, after in pairs]
     market_returns = [after[1] / before[1] - 1 for before, after in pairs]
-    if len(pairs) < BETA_WEEKS:
+    if len(pairs) < RULES.beta_weeks:
         assert beta.value is None
     elif len(set(market_returns)) > 1:
         assert beta.value == pytest.approx(linear_regression(market_returns, own_returns).slope, abs=1e-6)
@@ -85,7 +85,7 @@ def test_the_current_week_does_not_move_beta() -> None:
     days = sessions(date(2015, 1, 5), date(2017, 3, 1))
     for n, day in enumerate(days):
         reit, index = reit * (1 + 0.001 * (n % 5 - 2)), index * (1 + 0.001 * (n % 7 - 3))
-        beta = beta.update(day, reit, index)
+        beta = beta.update(day, reit, index, RULES.beta_weeks)
     assert days[-1].weekday() < 4
     assert beta.value is not None
-    assert beta.update(date(2017, 3, 2), reit * 3, index / 3).value == beta.value
+    assert beta.update(date(2017, 3, 2), reit * 3, index / 3, RULES.beta_weeks).value == beta.value

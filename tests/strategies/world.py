@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,37 +41,41 @@ def shipped() -> dict[str, dict[str, object]]:
 def condor_rules(**changes: object) -> CondorRules:
     """The shipped condor section in the strategy's shape."""
     section = dict(shipped()["condor"])
-    section["exit"] = CondorExit(**section["exit"])  # type: ignore[arg-type]  # straight from the file
+    exits: dict[str, Any] = dict(section["exit"])  # type: ignore[call-overload]  # a section of the file
+    exits["targets_start_time"] = time.fromisoformat(exits["targets_start_time"])
+    section["exit"] = CondorExit(**exits)
     section["adjust"] = CondorAdjust(**section["adjust"])  # type: ignore[arg-type]  # straight from the file
-    for key in ("entry_start_time", "entry_end_time"):
+    for key in ("entry_start_time", "entry_end_time", "parity_start_time"):
         section[key] = time.fromisoformat(str(section[key]))
     return CondorRules(**{**section, **changes})  # type: ignore[arg-type]  # straight from the file
 
 
 def near_term_rules(**changes: object) -> NearTermRules:
     """The shipped near-term trigger in the strategy's shape."""
-    return NearTermRules(**{**_known(NearTermRules, "l1"), **changes})  # type: ignore[arg-type]  # from the file
+    return NearTermRules(**{**known_keys(NearTermRules, "l1"), **changes})
 
 
 def tranche_rules(layer: str, **changes: object) -> TrancheRules:
     """What a layer buys and how it sells, as shipped; changed exits by their own names."""
-    section = _known(TrancheRules, layer.lower())
+    section = known_keys(TrancheRules, layer.lower())
     exits = dict(shipped()[layer.lower()]["exit"])  # type: ignore[call-overload]  # a section of the file
     exits["gain_fractions"] = tuple(exits["gain_fractions"])
     names = {field.name for field in fields(TrancheExit)}
     exits |= {name: value for name, value in changes.items() if name in names}
     section |= {name: value for name, value in changes.items() if name not in names}
-    return TrancheRules(**{**section, "exit": TrancheExit(**exits)})  # type: ignore[arg-type]  # from the file
+    return TrancheRules(**{**section, "exit": TrancheExit(**exits)})
 
 
 def hedge_rules(l1: TrancheRules | None = None, **changes: object) -> HedgeRules:
     """The shipped hedge section with all three layers; `l2` and `l3` may be given like `l1`."""
     layers = {name: tranche_rules(name) for name in ("l1", "l2", "l3")} | ({"l1": l1} if l1 else {})
-    section = _known(HedgeRules, "hedge")
-    return HedgeRules(**{**section, **layers, **changes})  # type: ignore[arg-type]  # straight from the file
+    section = known_keys(HedgeRules, "hedge")
+    section["trade_start_time"] = time.fromisoformat(section["trade_start_time"])
+    return HedgeRules(**{**section, **layers, **changes})
 
 
-def _known(kind: type, section: str) -> dict[str, object]:
+def known_keys(kind: type, section: str) -> dict[str, Any]:
+    """The keys of a shipped section that a record has."""
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in shipped()[section].items() if name in names}
 

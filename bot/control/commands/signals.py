@@ -106,7 +106,7 @@ def _walked(history: Path, rules: Path | None, end: date | None) -> "tuple[Walk,
     base = signal_rules(load_rules(rules if rules is not None else Settings().rules_file))
     known = read_history(history)
     newest = max(seen.period for series in known.values() for seen in series)
-    return Walk(session_inputs(known, newest if end is None else min(end, newest))), base
+    return Walk(session_inputs(known, newest if end is None else min(end, newest), base)), base
 
 
 def _print_days(walk: "Walk", base: "SignalRules", pack: "Pack", first: date) -> None:

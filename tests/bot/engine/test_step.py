@@ -382,7 +382,9 @@ def rules() -> dict[str, Any]:
 def test_the_recorded_rules_become_the_numbers_the_engine_acts_on() -> None:
     found = parameters(rules())
     assert found.limits.initiation_max_fraction == 0.012
-    assert found.dwell("iron_condor") == found.dwell("near_term") == timedelta(seconds=120)
+    walk = found.walk
+    assert walk.opening("iron_condor") == walk.opening("near_term") == timedelta(seconds=120)
+    assert (walk.steps, walk.closing) == (5, timedelta(seconds=20))
 
 
 def test_a_missing_number_is_an_error_and_a_later_layer_is_not() -> None:

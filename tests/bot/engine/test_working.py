@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from bot.engine.book import apply_execution
 from bot.engine.decision import Verb
+from bot.engine.parameters import Walk
 from bot.engine.state import EngineState, OrderLine, Step
-from bot.engine.working import WALK_STEPS, cancel_opening, tend, walked_limit
+from bot.engine.working import cancel_opening, tend, walked_limit
 from bot.events import Alert, CancelOrder, Command, Reconcile, ReplaceOrder
 from market.order import OrderStatus
 from market.tick import round_down
@@ -19,7 +20,7 @@ from strategies.base import Intent
 from tests.bot.engine.desk import NOW, at_work, executions, later, order_line, ready
 from tests.risk.book import condor
 
-DWELL = timedelta(seconds=120)
+DWELL, CLOSING_DWELL, WALK_STEPS = timedelta(seconds=120), timedelta(seconds=20), 5
 LINE = order_line()
 CLOSING = order_line(
     "alvh:iron_condor:20200203T153000-2", condor().reversed(), intent=Intent.CLOSE, structure_id="held"
@@ -32,7 +33,7 @@ def tended(
     state: EngineState, time: datetime = NOW, trading_open: bool = True, dwell: timedelta = DWELL
 ) -> Step:
     """One look after the orders."""
-    return tend(state, time, lambda strategy: dwell, trading_open)
+    return tend(state, time, Walk(WALK_STEPS, CLOSING_DWELL, lambda strategy: dwell), trading_open)
 
 
 def stands(line: OrderLine, status: OrderStatus) -> OrderLine:
@@ -62,7 +63,7 @@ def test_the_walk_starts_at_its_first_limit_never_turns_and_never_passes_the_wor
 ) -> None:
     start = round_down(first * tick, tick)
     worst = round(start + distance * tick + off_tick * tick / 10, 6)
-    walk = [walked_limit(start, worst, tick, steps) for steps in range(WALK_STEPS + 3)]
+    walk = [walked_limit(start, worst, tick, steps, WALK_STEPS) for steps in range(WALK_STEPS + 3)]
     assert walk[0] == start
     assert walk == sorted(walk)
     assert all(limit <= worst for limit in walk)

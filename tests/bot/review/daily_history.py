@@ -35,7 +35,7 @@ def real_history() -> Mapping[str, tuple[Observation, ...]]:
 @cache
 def real_walk() -> Walk:
     """All real sessions, walked once for all tests."""
-    return Walk(session_inputs(real_history(), LAST))
+    return Walk(session_inputs(real_history(), LAST, base_rules()))
 
 
 def write_history(folder: Path, first: date = date(2020, 1, 2), last: date = date(2020, 6, 30)) -> Path:

@@ -12,7 +12,7 @@ from bot.review.inputs import read_history, session_inputs
 from market.series import Observation
 from market.sessions import next_session, session_offset, sessions
 from strategies.session_inputs import SessionInputs
-from tests.bot.review.daily_history import write_history
+from tests.bot.review.daily_history import base_rules, write_history
 
 DAY = date(2020, 3, 4)
 
@@ -25,7 +25,7 @@ def seen(session: date, **extra: tuple[Observation, ...]) -> SessionInputs:
     """One session's view of breadth since February and of what else is given."""
     breadth = tuple(observed("nyse_net_advances", day, 10.0) for day in sessions(date(2020, 2, 3), session))
     history = {"nyse_net_advances": breadth, **extra}
-    return list(session_inputs(history, session))[-1]
+    return list(session_inputs(history, session, base_rules()))[-1]
 
 
 def test_a_session_is_counted_on_the_next_morning() -> None:
@@ -102,4 +102,4 @@ def test_a_distribution_that_is_not_stated_is_implied_by_the_adjusted_close(tmp_
 
 def test_a_history_without_breadth_is_refused() -> None:
     with pytest.raises(FeedError, match="breadth"):
-        list(session_inputs({}, DAY))
+        list(session_inputs({}, DAY, base_rules()))

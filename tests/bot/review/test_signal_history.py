@@ -154,7 +154,7 @@ def test_no_reading_changes_when_the_future_is_cut_off_or_scrambled(
     cut: date, seed: int | None, pack: str
 ) -> None:
     rules = PACKS[pack].applied(base_rules())
-    walk = Walk(session_inputs(disturbed(cut, seed), session_offset(cut, 15)))
+    walk = Walk(session_inputs(disturbed(cut, seed), session_offset(cut, 15), base_rules()))
     ours = [day for day in walk.days(rules) if day.date <= cut]
     whole = [day for day in real_walk().days(rules) if day.date <= cut]
     assert ours == whole
@@ -163,7 +163,7 @@ def test_no_reading_changes_when_the_future_is_cut_off_or_scrambled(
 
 def test_scrambling_the_future_does_change_the_future() -> None:
     cut = date(2020, 2, 26)
-    walk = Walk(session_inputs(disturbed(cut, 1), session_offset(cut, 5)))
+    walk = Walk(session_inputs(disturbed(cut, 1), session_offset(cut, 5), base_rules()))
     ours = {day.date: as_json(day) for day in walk.days(base_rules())}
     whole = {day.date: as_json(day) for day in real_walk().days(base_rules())}
     after = session_offset(cut, 1)
@@ -179,6 +179,6 @@ def test_files_that_end_on_a_day_give_the_same_readings_up_to_it(tmp_path: Path)
         kept = [rows[0], *(row for row in rows[1:] if row[0] <= cut.isoformat())]
         with (tmp_path / path.name).open("w", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows(kept)
-    ours = Walk(session_inputs(read_history(tmp_path), cut)).days(base_rules())
+    ours = Walk(session_inputs(read_history(tmp_path), cut, base_rules())).days(base_rules())
     whole = [day for day in real_walk().days(base_rules()) if day.date <= cut]
     assert [as_json(day) for day in ours] == [as_json(day) for day in whole]

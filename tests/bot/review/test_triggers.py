@@ -21,7 +21,7 @@ DAYS = sessions(date(2020, 1, 2), date(2020, 12, 31))
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     folder = write_history(tmp_path_factory.mktemp("history"), date(2019, 6, 3), date(2020, 6, 30))
-    return Walk(session_inputs(read_history(folder), date(2020, 6, 30)))
+    return Walk(session_inputs(read_history(folder), date(2020, 6, 30), base_rules()))
 
 
 def fire(day: date, layer: str = "L1") -> Fire:
@@ -115,7 +115,9 @@ def test_what_followed_a_fire_is_measured_from_the_next_session_on(walk: Walk) -
 
 def test_a_report_over_the_last_sessions_leaves_unknown_what_has_not_happened_yet(tmp_path: Path) -> None:
     folder = write_history(tmp_path / "h", date(2019, 6, 3), date(2020, 6, 30))
-    everything = Walk(session_inputs(read_history(folder), date(2020, 6, 30)))
+    everything = Walk(session_inputs(read_history(folder), date(2020, 6, 30), base_rules()))
     day = next(day.date for day in everything.days(base_rules()) if day.fires)
-    told = report(Walk(session_inputs(read_history(folder), day)), base_rules(), [PACKS["seed"]], day, day)
+    told = report(
+        Walk(session_inputs(read_history(folder), day, base_rules())), base_rules(), [PACKS["seed"]], day, day
+    )
     assert told.packs[0].fires[0].spx_after == (None, None)
