@@ -3,6 +3,12 @@
 from config.errors import AlvhError
 
 
+class WrongUsageError(AlvhError):
+    """What was typed makes no sense; the command line shows it as it shows its own complaints."""
+
+    exit_code = 2
+
+
 class JournalError(AlvhError):
     """The journal is damaged, or cannot be made durable."""
 

@@ -4,7 +4,7 @@ The command line, the test fixture and the examples all open this one box.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,10 +25,11 @@ STEP_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Scripting:
-    """What is done to the market and the gateway: a fault plan (`seed:N` or a file) and a script file."""
+    """What is done to the market and the gateway. `faults`: `seed:N` or a plan's file."""
 
     faults: str | None = None
     script: Path | None = None
+    restart: time | None = None  # New York time of day at which the gateway restarts by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,14 @@ class PaperBox:
         self.faults = FaultInjector(self.gateway, plan)
         for event in () if script is None else script.events:
             self.faults.add(event)
+        if scripting.restart is not None:
+            self.faults.restart_nightly(scripting.restart)
         self.gateway.edge = self.faults
 
     def advance(self, seconds: float) -> datetime:
-        """Move held time, in steps of ten seconds; the time reached. Raises ValueError where it runs."""
-        if not self.clock.is_held:
-            self.clock.advance(seconds)
+        """Move held time, in steps of ten seconds; the time reached. Raises ValueError where it runs
+        by itself or would go too far at once."""
+        self.clock.require_advance(seconds)
         left = seconds
         while left > STEP_S:
             self.clock.advance(STEP_S)

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Final
+
+ADVANCE_S_MAX: Final = 400 * 86_400.0
 
 
 def wall_now() -> datetime:
@@ -30,11 +33,16 @@ class MarketClock:
         """Market time."""
         return self._opened + (self._wall() - self._since) * self.speed
 
-    def advance(self, seconds: float) -> datetime:
-        """Move time that is held; the new time. Raises ValueError when it runs by itself or would go back."""
+    def require_advance(self, seconds: float) -> None:
+        """Raise ValueError when time runs by itself, would go back, or would go too far at once."""
         if not self.is_held:
             raise ValueError("market time runs by itself; it can be advanced only where it is held (speed 0)")
-        if not 0.0 < seconds <= 400 * 86_400.0:
-            raise ValueError(f"time is advanced by up to 400 days of seconds, not by {seconds:g}")
+        if not 0.0 < seconds <= ADVANCE_S_MAX:
+            most = f"{ADVANCE_S_MAX:,.0f} seconds (400 days)"
+            raise ValueError(f"time is advanced by up to {most} at once, not by {seconds:,.15g}")
+
+    def advance(self, seconds: float) -> datetime:
+        """Move time that is held; the new time. Raises ValueError as `require_advance`."""
+        self.require_advance(seconds)
         self._opened += timedelta(seconds=seconds)
         return self._opened

@@ -9,15 +9,19 @@ worked from one that never fired.
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from random import Random
+from typing import Final
 
+from market.sessions import MARKET_TZ
 from simulator.disturbances import Disturbances
 from simulator.faults import MESSAGE_FAULTS, Fault, FaultKind, FaultPlan
 from simulator.gateway import Gateway
 from simulator.message_names import INCOMING, OUTGOING
 from simulator.notices import notice
 
+#: How a gateway restarts by itself: away for a minute, the last order ids of each client handed out again.
+NIGHTLY_RESTART: Final = Fault(FaultKind.RESTART, for_s=60.0)
 _PREFIX = 4  # characters of a message's length
 
 
@@ -29,6 +33,7 @@ class _Armed:
     at: datetime
     skip: int
     left: int
+    nightly: time | None = None  # strikes at this time of day in New York, every day again
 
 
 @dataclass(slots=True)
@@ -61,6 +66,11 @@ class FaultInjector:
         armed = _Armed(fault, at, fault.skip, fault.times)
         (self._messages if fault.kind in MESSAGE_FAULTS else self._moments).append(armed)
 
+    def restart_nightly(self, at: time) -> None:
+        """Restart the gateway by itself every day at this New York time, as its user set it."""
+        due = _next_at(at, self._gateway.clock())
+        self._moments.append(_Armed(NIGHTLY_RESTART, due, 0, 1, nightly=at))
+
     def step(self, now: datetime) -> None:
         """Begin and end what is due at market time `now`."""
         for end in [one for one in self._endings if one[0] <= now]:
@@ -68,7 +78,10 @@ class FaultInjector:
             end[1]()
         for armed in [one for one in self._moments if one.at <= now]:
             if self._begin(armed.fault, now):
-                self._moments.remove(armed)
+                if armed.nightly is None:
+                    self._moments.remove(armed)
+                else:
+                    armed.at = _next_at(armed.nightly, now)
                 self.struck[armed.fault.kind] += 1
 
     def hears(self, message: Sequence[str]) -> bool:
@@ -188,6 +201,13 @@ class FaultInjector:
         if fault.for_s:
             self._gateway.accepts = False
             self._endings.append((now + timedelta(seconds=fault.for_s), _opening(self._gateway)))
+
+
+def _next_at(at: time, now: datetime) -> datetime:
+    """The first moment after `now` at which it is `at` in New York."""
+    day = now.astimezone(MARKET_TZ).date()
+    moments = (datetime.combine(day + timedelta(days=days), at, MARKET_TZ) for days in (0, 1))
+    return next(moment for moment in moments if moment > now).astimezone(UTC)
 
 
 def _restoring(world: Disturbances, fault: Fault) -> Callable[[], None]:

@@ -24,6 +24,10 @@ class FaultPlanError(ValueError):
     """A plan that cannot be read; the text says where and why."""
 
 
+class FaultSeedError(FaultPlanError):
+    """`seed:` without a number."""
+
+
 class FaultKind(StrEnum):
     """What can go wrong."""
 
@@ -50,7 +54,7 @@ class FaultKind(StrEnum):
 
 
 #: Kind -> parameters it must have, parameters it may have.
-_PARAMETERS: Final[Mapping[FaultKind, tuple[frozenset[str], frozenset[str]]]] = {
+PARAMETERS: Final[Mapping[FaultKind, tuple[frozenset[str], frozenset[str]]]] = {
     FaultKind.DROP: (frozenset({"message"}), frozenset({"skip", "times"})),
     FaultKind.DELAY: (frozenset({"message", "for_s"}), frozenset({"skip", "times"})),
     FaultKind.DUPLICATE: (frozenset({"message"}), frozenset({"skip", "times"})),
@@ -70,7 +74,7 @@ _PARAMETERS: Final[Mapping[FaultKind, tuple[frozenset[str], frozenset[str]]]] = 
     FaultKind.HALT: (frozenset({"symbol", "for_s"}), frozenset()),
 }
 #: Kinds that strike messages rather than moments.
-MESSAGE_FAULTS: Final = frozenset(kind for kind, (needed, _) in _PARAMETERS.items() if "message" in needed)
+MESSAGE_FAULTS: Final = frozenset(kind for kind, (needed, _) in PARAMETERS.items() if "message" in needed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ def read_plan(spec: str, opened: datetime) -> FaultPlan:
     if spec.startswith("seed:"):
         number = spec.removeprefix("seed:")
         if not (number.isascii() and number.isdigit()):
-            raise FaultPlanError(f"{spec}: a seed is a whole number, as in seed:7")
+            raise FaultSeedError(f"{spec}: a seed is a whole number, as in seed:7")
         return seeded_plan(int(number))
     document = read_document(Path(spec))
     unknown = sorted(set(document) - {"fault", "seed"})
@@ -151,7 +155,7 @@ def fault_of(row: object, where: str, opened: datetime) -> Fault:
         raise FaultPlanError(f"{where} is no table")
     values = dict(row)
     kind = _kind(values.pop("kind", None), where)
-    needed, allowed = _PARAMETERS[kind]
+    needed, allowed = PARAMETERS[kind]
     values = {**values, "after_s": after_s(values, where, opened)}
     values.pop("at", None)
     for key in values:

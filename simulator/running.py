@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -30,7 +30,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How a gateway is opened. `faults`: `seed:N` or a plan's file; `script`: a script's file."""
+    """How a gateway is opened. `faults`: `seed:N` or a plan's file; `script`: a script's file; `restart`: the
+    New York time of day at which it restarts by itself.
+    """
 
     seed: int = 1
     at: datetime = OPENS_AT
@@ -40,6 +42,7 @@ class Opening:
     sparse_chains: bool = False
     faults: str | None = None
     script: Path | None = None
+    restart: time | None = None
     rules: HouseRules = field(default_factory=HouseRules)
     rights: Rights = field(default_factory=Rights)
     pace: Pace = field(default_factory=Pace)
@@ -148,4 +151,5 @@ def _box_of(opening: Opening) -> PaperBox:
     )
     exchange = Exchange(market, opening.account, rules=opening.rules, starting_cash_usd=opening.cash_usd)
     clock = MarketClock(wall_now, opening.at, opening.speed)
-    return PaperBox(exchange, clock, Scripting(opening.faults, opening.script), opening.rights)
+    scripting = Scripting(opening.faults, opening.script, opening.restart)
+    return PaperBox(exchange, clock, scripting, opening.rights)

@@ -7,6 +7,7 @@ same ports.
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from bot.errors import BrokerUnreachableError
 from bot.events import Alert
 
 GATEWAY_START_S = 20.0
-LOOK_INTERVAL_S = 0.25
+LOOK_INTERVAL_S, PROBE_S = 0.25, 1.0
 RESTART_FIRST_S, RESTART_MAX_S = 0.5, 30.0
 
 
@@ -37,6 +38,7 @@ class EmbeddedGateway:
     account: str
     pages_port: int = 0
     scenario: str = SCENARIO
+    restart: str | None = None  # New York time at which it restarts by itself
     process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -64,6 +66,8 @@ class EmbeddedGateway:
         command += ["--seed", str(self.seed), "--account", self.account, "--scenario", self.scenario]
         if self.state is not None:
             command += ["--state", str(self.state)]
+        if self.restart is not None:
+            command += ["--restart", self.restart]
         # Its own session: Ctrl-C at the terminal stops the daemon first, and the daemon then stops it.
         self.process = subprocess.Popen(
             command,
@@ -72,8 +76,23 @@ class EmbeddedGateway:
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
         )
-        facts = _first_line(self.process)
+        try:
+            facts = _first_line(self.process)
+        except BrokerUnreachableError as error:
+            if not self._is_taken():
+                raise
+            raise BrokerUnreachableError(
+                f"{error}\n`alvh run` without --config starts a gateway of its own, and something listens on"
+                f" port {self.port} already.\nTo trade on a gateway that runs: `alvh run --config"
+                f" config/paper.toml --port {self.port}`; to leave it alone: another port with --port"
+            ) from error
         self.port, self.pages_port = int(facts["port"]), int(facts["pages_port"])
+
+    def _is_taken(self) -> bool:
+        """Whether somebody listens on the port."""
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), PROBE_S):
+            return self.port > 0
+        return False
 
     async def keep_alive(self, tell: Callable[[Alert], None]) -> None:
         """Start the child again whenever it has ended, ever more slowly while it does not start.

@@ -10,13 +10,14 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import orjson
 
 from bot.clock import WallClock
 from bot.control.options import SCENARIO
+from bot.errors import WrongUsageError
 from config.errors import AlvhError
 from market.sessions import (
     MARKET_TZ,
@@ -30,7 +31,7 @@ from simulator.box import PaperBox, Scripting
 from simulator.clock import MarketClock
 from simulator.control_port import ControlPort
 from simulator.exchange import Exchange
-from simulator.faults import FaultPlanError
+from simulator.faults import FaultPlanError, FaultSeedError
 from simulator.generator import Scenario
 from simulator.historical import HistoricalMarket
 from simulator.http_pages import PageServer
@@ -63,6 +64,7 @@ class Controls:
     script: Path | None = None
     port: int | None = None
     sparse_chains: bool = False
+    restart: str | None = None
 
 
 def run_gateway(
@@ -81,9 +83,10 @@ def run_gateway(
     script: Path | None = None,
     control_port: int | None = None,
     sparse_chains: bool = False,
+    restart: str | None = None,
 ) -> None:
-    """Serve until stopped by SIGTERM or SIGINT. Raises GatewayError."""
-    steered = Controls(speed, faults, script, control_port, sparse_chains)
+    """Serve until stopped by SIGTERM or SIGINT. Raises GatewayError, or WrongUsageError."""
+    steered = Controls(speed, faults, script, control_port, sparse_chains, restart)
     asyncio.run(
         serve(port, seed, history, state, at, account, pages, until_eof, scenario, steered, _announce)
     )
@@ -106,7 +109,7 @@ async def serve(
     wall = WallClock()
     start = _opening(at, history, wall.now())
     if controls.script is not None and state is not None:
-        raise GatewayError("--script begins with its market; it cannot go on with the account of --state")
+        raise WrongUsageError("--script begins with its market; it cannot go on with the account of --state")
     market = _market(seed, history, start, scenario, controls.sparse_chains)
     store = await _store(state, LOCK_PATIENCE_S if until_eof else 0.0)
     try:
@@ -151,11 +154,26 @@ def _box(exchange: Exchange, wall: WallClock, controls: Controls) -> PaperBox:
     opened = wall.now() + timedelta(seconds=exchange.clock_offset_s)
     try:
         clock = MarketClock(wall.now, opened, controls.speed)
-        return PaperBox(exchange, clock, Scripting(controls.faults, controls.script))
+        restart = _time_of_day(controls.restart)
+        return PaperBox(exchange, clock, Scripting(controls.faults, controls.script, restart))
+    except FaultSeedError as error:
+        raise WrongUsageError(f"--faults {error}") from error
     except FaultPlanError as error:
         raise GatewayError(str(error)) from error
     except ValueError as error:
-        raise GatewayError(f"--speed: {error}") from error
+        raise WrongUsageError(f"--speed: {error}") from error
+
+
+def _time_of_day(text: str | None) -> time | None:
+    if text is None:
+        return None
+    try:
+        found = time.fromisoformat(text)
+    except ValueError as error:
+        raise WrongUsageError(f"--restart takes a time of day like 23:45, not {text!r}") from error
+    if found.tzinfo is not None:
+        raise WrongUsageError(f"--restart takes a time of day in New York, without a zone, not {text!r}")
+    return found
 
 
 def _keep_offset(exchange: Exchange, clock: MarketClock, wall: WallClock) -> None:
@@ -240,7 +258,7 @@ def _opening(at: str | None, history: Path | None, wall: datetime) -> datetime:
         try:
             time = datetime.fromisoformat(at)
         except ValueError as error:
-            raise GatewayError(f"--at takes a time like 2026-03-02T10:00 or `now`, not {at!r}") from error
+            raise WrongUsageError(f"--at takes a time like 2026-03-02T10:00 or `now`, not {at!r}") from error
         return (time if time.tzinfo is not None else time.replace(tzinfo=MARKET_TZ)).astimezone(UTC)
     first = FIRST_SESSION if history is None else date(2020, 2, 3)
     return (regular_hours(session_on_or_after(first))[0] + AFTER_OPEN).astimezone(UTC)
@@ -251,11 +269,11 @@ def _market(
 ) -> Market:
     if history is None:
         if scenario not in list(Scenario):
-            raise GatewayError(f"--scenario takes one of {', '.join(Scenario)}, not {scenario!r}")
+            raise WrongUsageError(f"--scenario takes one of {', '.join(Scenario)}, not {scenario!r}")
         try:
             return StochasticMarket(seed, start, 1.0, scenario, sparse_chains=sparse_chains)
         except ValueError as error:
-            raise GatewayError(f"--seed {seed} --scenario {scenario}: {error}") from error
+            raise WrongUsageError(f"--seed {seed} --scenario {scenario}: {error}") from error
     try:
         return HistoricalMarket(history, start, date(2023, 12, 29), HISTORY_STEP_S, sparse_chains)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Which journal a reviewing command reads: the one named, or the one written last."""
+"""Which journal a reviewing command reads, the one named or the one written last, and its flaws."""
 
 import os
 from pathlib import Path
@@ -26,6 +26,21 @@ def find_journal(named: Path | None) -> Path:
             f"no journal in {root}; name one with --journal, or make one with `alvh demo`"
         )
     return max(inside, key=lambda path: (_written(path), path.name))
+
+
+def warn_of(folder: Path, from_day: str = "") -> str | None:
+    """Say on standard error what speaks against a journal, and give it; None when its chain holds.
+
+    Segments before the UTC date `from_day` are not walked.
+    """
+    from bot.control.output import complain
+    from bot.review.doubt import doubt
+
+    against = doubt(folder, from_day)
+    if not against:
+        return None
+    complain(f"{against}: this journal was changed or damaged; what is shown may not be what was decided")
+    return against
 
 
 def is_journal(folder: Path) -> bool:

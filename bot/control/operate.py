@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.broker.kill import cancel_everything
 from bot.clock import WallClock
-from bot.errors import BrokerError, BrokerUnreachableError, JournalError, ResumeRefusedError
+from bot.errors import BrokerError, JournalError, ResumeRefusedError
 from bot.journal.checkpoint import recover
 from bot.journal.writer import segments
 from bot.switch import KillSwitch
@@ -46,7 +46,8 @@ def halt(settings: Settings, reason: str) -> dict[str, Any]:
     """Halt whatever runs on this journal; the facts of it.
 
     The halt stands from the first moment on. A daemon that does not confirm it, or none at all, is not waited
-    for: every order in the account is cancelled from here. Raises BrokerError when that is not possible.
+    for: every order in the account is cancelled from here. Raises BrokerError when that is not possible,
+    which says what stands all the same.
     """
     folder = _folder(settings)
     switch = KillSwitch(folder)
@@ -60,9 +61,7 @@ def halt(settings: Settings, reason: str) -> dict[str, Any]:
             cancel_everything(broker.host, broker.port, broker.client_id + _OWN_ID_BEHIND, broker.account)
         )
     except BrokerError as error:
-        raise BrokerUnreachableError(
-            f"the halt stands, but orders could not be cancelled from here: {error}"
-        ) from error
+        raise type(error)("\n".join(_half_done(settings, runs, error))) from error
     return {"halted": True, "by": "cancelling every order", "running": runs}
 
 
@@ -121,6 +120,27 @@ def _folder(settings: Settings) -> Path:
     if not segments(folder):
         raise JournalError(f"{folder}: no journal is here; name its parent folder with --journal")
     return folder
+
+
+def _half_done(settings: Settings, runs: bool, error: BrokerError) -> list[str]:
+    """A halt that is on the disk and did not get to the broker, in words."""
+    if runs:
+        obeyed = "the daemon, which has not confirmed it yet, sends nothing once it looks"
+    else:
+        obeyed = "no daemon runs, and the next start begins halted and cancels what works"
+    if runs:
+        remedy = (
+            "cancel them in the broker's own window, or bring the gateway back and type `alvh halt` again"
+        )
+    elif settings.gateway.embedded:
+        remedy = "the embedded gateway runs only beside its daemon: `alvh run` starts both, halted"
+    else:
+        remedy = "bring the gateway up and type `alvh halt` again, or cancel them in the broker's own window"
+    return [
+        f"the halt stands: {obeyed}",
+        f"orders were not cancelled from here: {error}",
+        f"what was working at the broker may still be: {remedy}",
+    ]
 
 
 def _is_halted(switch: KillSwitch) -> bool:

@@ -58,6 +58,7 @@ def _run_embedded(settings: Settings, rules: Rules, journal: OpenJournal) -> Non
         seed=settings.gateway.seed,
         state=Path(settings.gateway.state_folder),
         account=settings.broker.account,
+        restart=settings.broker.restart_time,
     ) as gateway:
         told = observers(settings.mode, settings.broker.account)
         asyncio.run(run_live(settings, rules, told, gateway, journal=journal))

@@ -13,10 +13,11 @@ _SIGNS = {True: "yes", False: "no", None: "unknown"}
 _STYLES = {True: "green", False: "red", None: "yellow"}
 
 
-def show_why(folder: Path, explanations: Sequence[Explanation], json: bool) -> None:
-    """Print each explanation."""
+def show_why(folder: Path, explanations: Sequence[Explanation], json: bool, against: str | None) -> None:
+    """Print each explanation. `against`: what speaks against the journal."""
     if json:
-        emit({"journal": str(folder), "strategies": [_as_json(each) for each in explanations]})
+        strategies = [_as_json(each) for each in explanations]
+        emit({"journal": str(folder), "strategies": strategies, "fault": against})
         return
     for each in explanations:
         _show(each)

@@ -31,7 +31,7 @@ _BODY_MARK = b'","body":'
 _PREFIX_MAX = 160  # number, time and kind always stand within the first bytes of a line
 PACKED = ".gz"
 _NAME = re.compile(r"(\d{4,})-(\d{4}-\d{2}-\d{2})\.jsonl(\.gz)?")
-_NO_RECORD = 1 << 62
+NO_RECORD = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,7 @@ def first_seq(path: Path) -> int:
     """Sequence number of a segment's first record; a very large number for a segment without one."""
     line = next(lines_of(path), b"")
     try:
-        return sequence_of(line) if line.endswith(b"\n") else _NO_RECORD
+        return sequence_of(line) if line.endswith(b"\n") else NO_RECORD
     except ValueError as error:
         raise JournalError(f"{path.name}:1: not a readable record ({error})") from error
 

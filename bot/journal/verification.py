@@ -5,6 +5,7 @@ head file, which promises the last durable record.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import orjson
 from bot.errors import JournalError
 from bot.journal.segments import (
     GENESIS,
+    NO_RECORD,
+    first_seq,
+    last_hash,
     lines_of,
     read_head,
     seal,
@@ -68,34 +72,35 @@ class Walk:
     lines: int
 
 
-def verify(folder: Path, progress: Progress | None = None) -> Verification:
+def verify(folder: Path, progress: Progress | None = None, from_day: str = "") -> Verification:
     """Walk every segment and compare with the head file.
 
     Finds edits, deletions, insertions, swaps and truncation. `progress` is told the records so far after
-    each segment.
+    each segment. Segments before the UTC date `from_day` are taken as they stand: only that the others follow
+    on them is proved.
     """
-    found = _look(folder, progress)
+    found = _look(folder, progress, from_day)
     for _ in range(_LOOKS - 1):
         if found.fault is None:
             break
-        again = _look(folder, None)
+        again = _look(folder, None, from_day)
         if again == found:
             break
         found = again
     return found
 
 
-def _look(folder: Path, progress: Progress | None) -> Verification:
+def _look(folder: Path, progress: Progress | None, from_day: str) -> Verification:
     try:
         head = read_head(folder)
     except JournalError as error:
         return Verification(0, GENESIS, False, Fault("head", 1, str(error).partition(": ")[2]))
     files = segments(folder)
     stray = strays(folder)
-    walk = Walk(0, GENESIS, False, None, 0, 0)
+    skipped, walk = _believed(files, from_day)
     for expected, path in enumerate(files, start=1):
         fault = misnumbered(path, expected)
-        if fault is None:
+        if fault is None and expected > skipped:
             walk = walk_segment(path, walk.count, walk.head, head)
             fault = walk.fault
         if fault is not None:
@@ -113,6 +118,17 @@ def _look(folder: Path, progress: Progress | None) -> Verification:
         fault = Fault(last, lines + 1, what)
     uncommitted = 0 if head is None or fault is not None else walk.count - head[0]
     return Verification(walk.count, walk.head, walk.closed and fault is None, fault, uncommitted)
+
+
+def _believed(files: list[Path], from_day: str) -> tuple[int, Walk]:
+    """How many segments are not walked, and where a walk behind them begins; the last one always is."""
+    skipped = min(sum(segment_day(path) < from_day for path in files), len(files) - 1)
+    if skipped > 0:
+        with suppress(JournalError):
+            first = first_seq(files[skipped])
+            if first != NO_RECORD:
+                return skipped, Walk(first - 1, last_hash(files[skipped - 1]), False, None, 0, 0)
+    return 0, Walk(0, GENESIS, False, None, 0, 0)
 
 
 def misnumbered(path: Path, expected: int) -> Fault | None:

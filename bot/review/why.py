@@ -4,7 +4,7 @@ What is shown is what the journal holds, never a new computation: each reading w
 and age, each gate, each risk check, and in one sentence what stands in the way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -55,6 +55,7 @@ class Explanation:
     checked_at: datetime | None
     summary: str
     restriction: str = ""  # why trading is reduced or halted at that moment, by the risk state
+    restricted_at: datetime | None = None  # when the risk state last changed
 
 
 def explain(folder: Path, asked: str | None, at: datetime | None = None) -> tuple[Explanation, ...]:
@@ -69,7 +70,7 @@ def explain(folder: Path, asked: str | None, at: datetime | None = None) -> tupl
     if asked is not None:
         names = names_of(asked)
         found = _explain(_decisions(folder, moment, names), moment)
-        return (replace(found, restriction=_restriction(folder, moment)),) if found is not None else ()
+        return (_restricted(found, _last_change(folder, moment)),) if found is not None else ()
     groups: dict[str, list[Told]] = {}
     for each in _decisions(folder, moment, None):
         name = short_name(each.decision.strategy)
@@ -79,16 +80,30 @@ def explain(folder: Path, asked: str | None, at: datetime | None = None) -> tupl
             break
         groups.setdefault(name, []).append(each)
     explained = (_explain(iter(group), moment) for _, group in sorted(groups.items()))
-    restriction = _restriction(folder, moment)
-    return tuple(replace(each, restriction=restriction) for each in explained if each is not None)
+    change = _last_change(folder, moment)
+    return tuple(_restricted(each, change) for each in explained if each is not None)
 
 
-def _restriction(folder: Path, moment: datetime) -> str:
-    """What the last change of the trading state said, while trading is not active."""
-    last = next(_decisions(folder, moment, _NOT_A_STRATEGY), None)
-    if last is None or last.decision.trading == TradingState.ACTIVE:
-        return ""
-    return plain(f"trading is {last.decision.trading}: {last.decision.reason}")
+def first_day(explanations: Sequence[Explanation]) -> str:
+    """UTC date of the oldest record that is shown: what lies before it has no part in the explanations."""
+    times = [
+        (each.last.time, each.read_at, each.gated_at, each.checked_at, each.restricted_at)
+        for each in explanations
+    ]
+    return min(time for row in times for time in row if time is not None).astimezone(UTC).date().isoformat()
+
+
+def _last_change(folder: Path, moment: datetime) -> Told | None:
+    return next(_decisions(folder, moment, _NOT_A_STRATEGY), None)
+
+
+def _restricted(each: Explanation, last: Told | None) -> Explanation:
+    """With what the last change of the trading state said, while trading is not active."""
+    if last is None:
+        return each
+    said = plain(f"trading is {last.decision.trading}: {last.decision.reason}")
+    active = last.decision.trading == TradingState.ACTIVE
+    return replace(each, restriction="" if active else said, restricted_at=last.time)
 
 
 def _decisions(folder: Path, moment: datetime, names: frozenset[str] | None) -> Iterator[Told]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.processes import House
+from tests.scenarios.processes import House, run_once
 from tests.scenarios.proof import Venue, prove
 
 
@@ -81,3 +81,15 @@ def test_sigkill_of_the_embedded_gateway_starts_it_again_and_trading_goes_on(hou
     assert child_of(house.daemon.pid) != gateway
     assert house.stop_daemon() == 0
     prove(house.journal, Venue.of_state(house.account_state()))
+
+
+def test_a_run_whose_port_is_taken_names_the_way_to_the_gateway_that_runs(house: House) -> None:
+    house.start_gateway()
+    variables = {
+        "ALVH__BROKER__PORT": str(house.port),
+        "ALVH__GATEWAY__STATE_FOLDER": str(house.folder / "another"),
+    }
+    done = run_once(["run", "--journal", str(house.folder / "journal")], variables)
+    assert done.returncode == 69
+    assert "Traceback" not in done.stderr
+    assert f"`alvh run --config config/paper.toml --port {house.port}`" in done.stderr

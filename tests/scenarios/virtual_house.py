@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -105,6 +105,7 @@ class VirtualHouse:
     lives: int = 0
     entitlements: Entitlements | None = None
     faults: tuple[Fault, ...] = ()
+    restart: time | None = None  # when the gateway restarts by itself, New York time
 
     def run(self, ends: Sequence[Killer | datetime], until: datetime) -> tuple[EngineState, Venue]:
         """One life for each of `ends`, a kill or the market time of a clean stop, then a last one.
@@ -119,8 +120,10 @@ class VirtualHouse:
         clock = VirtualClock(loop, self.start)
         exchange = Exchange(self.market, ACCOUNT)
         gateway = Gateway(exchange, clock.now, self.entitlements)
-        if self.faults:
-            gateway.edge = FaultInjector(gateway, FaultPlan(self.faults))
+        if self.faults or self.restart is not None:
+            gateway.edge = injector = FaultInjector(gateway, FaultPlan(self.faults))
+            if self.restart is not None:
+                injector.restart_nightly(self.restart)
         server = await loop.create_server(lambda: GatewayProtocol(gateway), HOST, PORT)
         driving = loop.create_task(drive(gateway, timedelta(seconds=self.interval_s), clock.sleep_until))
         for end in [*ends, until]:

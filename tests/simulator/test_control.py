@@ -52,6 +52,16 @@ def test_held_time_moves_only_when_it_is_advanced(held: RunningGateway) -> None:
     assert ask(held, "GET", "/status")[1]["market_stands_at"] == found["market_time"]
 
 
+def test_time_is_not_advanced_farther_than_the_limit_and_stays_where_it_is(held: RunningGateway) -> None:
+    before = ask(held, "GET", "/status")[1]["market_time"]
+    status, found = ask(held, "POST", "/advance", {"seconds": 34_560_001})
+    assert (status, found["error"]) == (
+        400,
+        "time is advanced by up to 34,560,000 seconds (400 days) at once, not by 34,560,001",
+    )
+    assert ask(held, "GET", "/status")[1]["market_time"] == before
+
+
 def test_time_that_runs_cannot_be_advanced() -> None:
     with RunningGateway() as gateway:
         status, found = ask(gateway, "POST", "/advance", {"seconds": 60})
@@ -65,6 +75,7 @@ def test_time_that_runs_cannot_be_advanced() -> None:
     [
         ("POST", "/advance", {"seconds": -1}, 400),
         ("POST", "/advance", {"seconds": "long"}, 400),
+        ("POST", "/advance", {"seconds": 1e11}, 400),
         ("POST", "/advance", "no json", 400),
         ("POST", "/advance", [1], 400),
         ("GET", "/advance", None, 405),

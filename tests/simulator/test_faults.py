@@ -3,12 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from market.sessions import MARKET_TZ
 from simulator.fault_injection import FaultInjector
 from simulator.faults import (
     MESSAGE_FAULTS,
@@ -293,6 +294,27 @@ def test_a_restart_rolls_the_order_ids_back() -> None:
     passing(gateway, clock, (2.0,))
     assert line.closed
     assert gateway.venue.next_order_id(7) == 2
+
+
+def test_a_gateway_restarts_by_itself_each_night_at_its_time_also_when_the_clocks_go_forward() -> None:
+    gateway, clock, injector = afflicted()
+    clock.pass_by((datetime(2020, 3, 7, 23, 44, 30, tzinfo=MARKET_TZ) - clock()).total_seconds())
+    injector.restart_nightly(time(23, 45))
+    line = Line(gateway)
+    line.session.receive(place(5, condor(gateway), -45.0))
+    closed = []
+    for pause in (29.0, 1.0):
+        passing(gateway, clock, (pause,))
+        closed.append(line.closed)
+    assert closed == [False, True]
+    assert gateway.venue.next_order_id(7) == 2  # four ids are handed out again
+    assert Line(gateway, client_id=-1).closed  # for a minute nobody is let in
+    passing(gateway, clock, (60.0,))
+    line, closed = Line(gateway, 8), []
+    for pause in (0.0, 23 * 3600.0 - 61.0, 1.0):  # that Sunday has 23 hours
+        passing(gateway, clock, (pause,))
+        closed.append(line.closed)
+    assert (closed, struck(injector)) == ([False, False, True], {"restart": 2})
 
 
 def test_a_reject_takes_the_next_order() -> None:

@@ -1,11 +1,12 @@
 """Verbs that read a journal: verify, replay, logs, why. None of them writes."""
 
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.control.journals import find_journal
+from bot.control.journals import find_journal, warn_of
 
 if TYPE_CHECKING:
     from bot.review.logs import Selection
@@ -89,7 +90,7 @@ def why(
     from bot.control.show_why import show_why
     from bot.review.decisions import ASKED, is_known
     from bot.review.text import read_moment
-    from bot.review.why import explain
+    from bot.review.why import explain, first_day
 
     found = find_journal(journal)
     if strategy is not None and not is_known(strategy):
@@ -102,7 +103,7 @@ def why(
     if not explanations:
         what = f"no decision of {strategy}" if strategy else "no decision"
         raise typer.BadParameter(f"{found} holds {what}{' up to then' if at else ''}")
-    show_why(found, explanations, json)
+    show_why(found, explanations, json, warn_of(found, first_day(explanations)))
 
 
 def costs(folder: Named = None, journal: Flagged = None, json: Json = False) -> None:
@@ -111,9 +112,11 @@ def costs(folder: Named = None, journal: Flagged = None, json: Json = False) -> 
     from bot.control.show_costs import show_costs
     from bot.review.costs import costs_of
 
-    found = costs_of(find_journal(folder or journal))
+    read = find_journal(folder or journal)
+    against = warn_of(read)
+    found = costs_of(read)
     if json:
-        emit(found.as_json())
+        emit({**found.as_json(), "fault": against})
     else:
         show_costs(found)
 
@@ -135,6 +138,7 @@ def logs(
 
     found = find_journal(folder or journal)
     selection = _selection(found, since, strategy, decision)
+    warn_of(found, selection.since.astimezone(UTC).date().isoformat() if selection.since else "")
     run = review.run_of(found)
     chosen = review.follow(found, selection, _nap) if follow else review.select(found, selection)
     try:

@@ -1,12 +1,12 @@
 """Verbs on what the signals said: signals (over a folder of history) and whynot (over a journal)."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.control.journals import find_journal
+from bot.control.journals import find_journal, warn_of
 
 if TYPE_CHECKING:
     from bot.review.signals import Walk
@@ -73,9 +73,11 @@ def whynot(
     start, end = _moment("--from", first, opens=True), _moment("--to", last, opens=False)
     if start is not None and end is not None and start > end:
         raise typer.BadParameter("--from lies after --to")
+    against = warn_of(found, start.astimezone(UTC).date().isoformat() if start else "")
     blockers = ranked(found, start, end)
     if json:
-        emit({"journal": str(found), "from": start, "to": end, "blockers": [asdict(one) for one in blockers]})
+        found_rows = [asdict(one) for one in blockers]
+        emit({"journal": str(found), "from": start, "to": end, "blockers": found_rows, "fault": against})
         return
     if not blockers:
         say(["Nothing stood in the way in that span."])

@@ -106,29 +106,37 @@ def gateway(
     control_port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port to steer it by over HTTP; 0: a free one.")
     ] = None,
+    restart: Annotated[
+        str | None, typer.Option(help="New York time (HH:MM) at which it restarts by itself every day.")
+    ] = None,
     sparse_chains: Annotated[
         bool, typer.Option("--sparse-chains", help="Not every strike exists for every expiry.")
     ] = False,
 ) -> None:
     """Serve a paper account in a box over the broker's protocol, on loopback only."""
     from bot.control.gateway import run_gateway
+    from bot.errors import WrongUsageError
 
-    run_gateway(
-        port=port,
-        seed=seed,
-        history=history,
-        state=state,
-        at=at,
-        account=account,
-        pages=pages_port,
-        until_eof=until_eof,
-        scenario=scenario,
-        speed=speed,
-        faults=faults,
-        script=script,
-        control_port=control_port,
-        sparse_chains=sparse_chains,
-    )
+    try:
+        run_gateway(
+            port=port,
+            seed=seed,
+            history=history,
+            state=state,
+            at=at,
+            account=account,
+            pages=pages_port,
+            until_eof=until_eof,
+            scenario=scenario,
+            speed=speed,
+            faults=faults,
+            script=script,
+            control_port=control_port,
+            sparse_chains=sparse_chains,
+            restart=restart,
+        )
+    except WrongUsageError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _day(flag: str, text: str | None) -> date | None:

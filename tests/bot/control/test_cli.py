@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,64 +9,11 @@ from typing import Any
 import orjson
 import pytest
 
-from bot.control import cli
 from bot.control.options import DemoOptions
 from bot.errors import BrokerUnreachableError, CrashLoopError, JournalInUseError, NotPaperAccountError
-from tests.bot.recorder import record_two_starts
+from tests.bot.control.shell import Shell, damage
 
 HEAVY = ("numpy", "ib_async", "httpx", "pydantic", "rich", "structlog", "pandas", "apscheduler", "asyncio")
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The one object on standard output; anything beside it fails here."""
-        return orjson.loads(self.out)
-
-
-class Shell:
-    """Runs the command line in this process, as the console script does."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-        self._monkeypatch = monkeypatch
-        self._captured = capfdbinary
-
-    def __call__(self, *arguments: object) -> Ended:
-        self._monkeypatch.setattr(sys, "argv", ["alvh", *map(str, arguments)])
-        code: Any = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        out, err = self._captured.readouterr()
-        return Ended(code, out.decode(), err.decode())
-
-
-@pytest.fixture
-def alvh(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    for name in ("ALVH__JOURNAL__FOLDER", "ALVH__BROKER__PORT"):
-        monkeypatch.delenv(name, raising=False)
-    return Shell(monkeypatch, capfdbinary)
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    return record_two_starts(tmp_path / "journal" / "simulated")
-
-
-def damage(journal: Path, line: int) -> str:
-    """Change one letter of a record; the place of the record."""
-    segment = journal / "0001-2020-02-27.jsonl"
-    lines = segment.read_bytes().splitlines(keepends=True)
-    lines[line - 1] = lines[line - 1].replace(b'"body":{', b'"body":{ ', 1)
-    segment.write_bytes(b"".join(lines))
-    return f"{segment.name}:{line}"
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, module: str, **functions: Any) -> None:

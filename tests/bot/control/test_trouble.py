@@ -1,0 +1,51 @@
+"""Commands in trouble: a journal that does not hold, and a halt that reaches nobody."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.bot.control.shell import Shell, damage
+
+
+@pytest.mark.parametrize(
+    "arguments", [("why",), ("why", "L1"), ("whynot",), ("costs",), ("logs",), ("logs", "--since", "1d")]
+)
+def test_a_changed_journal_is_shown_with_a_warning_that_names_the_record(
+    alvh: Shell, journal: Path, arguments: tuple[str, ...]
+) -> None:
+    intact = alvh(*arguments)
+    assert (intact.code, intact.err) == (0, "")
+    if "logs" not in arguments:
+        assert alvh(*arguments, "--json").json["fault"] is None
+    place = damage(journal, 9)
+    ended = alvh(*arguments)
+    assert (ended.code, ended.out) == (0, intact.out)
+    assert ended.err.startswith(f"alvh: {place}: ")
+    assert "was changed or damaged" in ended.err
+    if "logs" not in arguments:
+        assert alvh(*arguments, "--json").json["fault"].startswith(f"{place}: ")
+
+
+def test_a_journal_that_was_put_back_in_time_is_shown_with_a_warning(alvh: Shell, journal: Path) -> None:
+    (journal.parent / "simulated.anchor").write_bytes(b'{"count":9999,"head":"' + b"0" * 64 + b'"}')
+    ended = alvh("why")
+    assert (ended.code, ended.err.startswith("alvh: simulated.anchor: ")) == (0, True)
+    assert "it was put back in time" in ended.err
+
+
+def test_a_halt_that_reaches_nobody_stands_and_ends_with_69_saying_what_was_not_done(
+    alvh: Shell, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("ALVH__BROKER__PORT", str(probe.getsockname()[1]))
+    found = alvh("halt", "--json")
+    assert (found.code, found.json["error"]) == (69, "BrokerUnreachableError")
+    stands, missed, remedy = found.json["text"].splitlines()
+    assert (
+        stands == "the halt stands: no daemon runs, and the next start begins halted and cancels what works"
+    )
+    assert missed.startswith("orders were not cancelled from here: nothing answers at 127.0.0.1:")
+    assert "`alvh run` starts both, halted" in remedy
+    assert alvh("status", "--json").json["halt_asked"] is True
