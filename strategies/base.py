@@ -76,6 +76,7 @@ class Proposal:
     fees_per_unit_usd: float = 0.0
     tick: float = 0.05  # price step of the combo's net price
     adjusts: bool = False  # changes what an open structure holds: a roll opens, a spread bought back closes
+    follows: str = ""  # the closed structure that this one continues at a later expiry
     notes: tuple[
         tuple[str, float], ...
     ] = ()  # named figures worth a line in the decision: delta, credit, break-evens ...
@@ -104,6 +105,9 @@ class Structure:
     adjusting_cost: float = 0.0
     adjustments: tuple[str, ...] = ()  # reasons of the adjustments that traded, in their order
     fees_usd: float = 0.0
+    follows: str = ""  # the structure of an earlier expiry that it continues ...
+    carried: float = 0.0  # ... points a unit had paid in it (negative: received) ...
+    carried_fees_usd: float = 0.0  # ... and the fees of a unit
     closed_reason: str = ""
     settled: bool = False  # held to expiry: the clearing house closed it, not an order
     parts_sold: int = 0  # targets a hedge tranche has already taken
@@ -132,6 +136,11 @@ class Structure:
     def entry_price(self) -> float:
         """Average signed price a unit was opened at, in points; 0 before the first whole unit."""
         return self._counts()[2]
+
+    @property
+    def credit(self) -> float:
+        """Points a unit has brought in so far, rolls and earlier expiries included, fees not counted."""
+        return round_price(-self.entry_price - self.carried)
 
     @property
     def is_flat(self) -> bool:

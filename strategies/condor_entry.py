@@ -8,7 +8,7 @@ they stand when it opens.
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import zip_longest
 from math import floor, sqrt
 
@@ -52,7 +52,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shorts:
+class Shorts:
     """The short strikes and the market they were chosen in."""
 
     market: ForwardMarket
@@ -61,12 +61,12 @@ class _Shorts:
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
+class View:
     """What the window shows: the lines it needs, and the short strikes once both sides are bracketed."""
 
     window: StrikeWindow
     lines: tuple[Contract, ...]
-    shorts: _Shorts | None = None
+    shorts: Shorts | None = None
     reason: str = ""
 
 
@@ -99,7 +99,7 @@ def enter(
         return slot, Evaluation(gates=(*gates, gate), listings=listings)
     width = slot.width or round_price(series.scale * _first_width(spot, initiation_usd, rules, series.scale))
     level = round_price(series.scale * spot)
-    view = _look(snapshot, rungs, slot.window, series, level, width, rules)
+    view = look(snapshot, rungs, slot.window, series, level, width, rules)
     slot = replace(slot, window=view.window, width=width)
     found = Evaluation(gates=gates, listings=listings, lines=view.lines)
     if view.shorts is None:
@@ -118,9 +118,7 @@ def _cheap_gates(
 ) -> tuple[bool, tuple[Gate, ...]]:
     """Whether strikes should be looked for now, and the gates that need no quote."""
     now = snapshot.time.astimezone(MARKET_TZ)
-    start = datetime.combine(snapshot.session, rules.entry_start_time, MARKET_TZ)
-    end = datetime.combine(snapshot.session, rules.entry_end_time, MARKET_TZ)
-    end = min(end, regular_hours(snapshot.session)[1] - timedelta(seconds=rules.entry_end_before_close_s))
+    start, end = entry_hours(snapshot.session, rules)
     gates = (
         Gate(
             "week_entries",
@@ -135,10 +133,24 @@ def _cheap_gates(
         Gate("not_barred", not barred, ", ".join(barred)),
         Gate("no_working_order", slot.structure_id not in working, slot.structure_id),
     )
-    window = Gate("entry_window", start <= now < end, f"{now:%H:%M} in {start:%H:%M}-{end:%H:%M}")
+    window = hours_gate("entry_window", snapshot, rules)
     free = all(gate.passed for gate in gates)
     preparing = start - timedelta(seconds=rules.preparation_s) <= now < end
     return free and preparing, (window, *gates)
+
+
+def entry_hours(session: date, rules: CondorRules) -> tuple[datetime, datetime]:
+    """From when until when a condor may be opened on a session."""
+    start = datetime.combine(session, rules.entry_start_time, MARKET_TZ)
+    end = datetime.combine(session, rules.entry_end_time, MARKET_TZ)
+    return start, min(end, regular_hours(session)[1] - timedelta(seconds=rules.entry_end_before_close_s))
+
+
+def hours_gate(name: str, snapshot: MarketSnapshot, rules: CondorRules) -> Gate:
+    """Whether it is time to open one."""
+    now = snapshot.time.astimezone(MARKET_TZ)
+    start, end = entry_hours(snapshot.session, rules)
+    return Gate(name, start <= now < end, f"{now:%H:%M} in {start:%H:%M}-{end:%H:%M}")
 
 
 def _first_width(spot: float, initiation_usd: float | None, rules: CondorRules, scale: float = 1.0) -> float:
@@ -148,7 +160,7 @@ def _first_width(spot: float, initiation_usd: float | None, rules: CondorRules, 
     return rules.wing_min_pts if initiation_usd is not None and initiation_usd < least_loss else width
 
 
-def _look(
+def look(
     snapshot: MarketSnapshot,
     rungs: Ladder,
     window: StrikeWindow,
@@ -156,7 +168,7 @@ def _look(
     spot: float,
     width: float,
     rules: CondorRules,
-) -> _View:
+) -> View:
     """Read the forward and both sides through the window, and move it where it does not show enough."""
     anchor, strikes = index_parity_strikes(rungs, window.anchor, spot)
     window, parity = replace(window, anchor=anchor), both_rights(rungs, strikes)
@@ -176,7 +188,7 @@ def _look(
             _with_wings(rungs, puts, window.put_centre, -width),
             _with_wings(rungs, calls, window.call_centre, width),
         )
-        return _View(window, (*parity, *nearest), reason=reason)
+        return View(window, (*parity, *nearest), reason=reason)
     market = replace(market, sigma_atm=sigma)
     target, split = rules.short_delta, 2 + len(puts)
     put_centre, put = choose(rungs, seen[2:split], window.put_centre, Right.PUT, target, market)
@@ -196,8 +208,8 @@ def _look(
     )
     if put is None or call is None:
         missing = [side for side, found in (("put", put), ("call", call)) if found is None]
-        return _View(window, lines, reason=f"{' and '.join(missing)} delta not bracketed yet")
-    return _View(window, lines, _Shorts(market, put, call))
+        return View(window, lines, reason=f"{' and '.join(missing)} delta not bracketed yet")
+    return View(window, lines, Shorts(market, put, call))
 
 
 def _with_wings(
@@ -223,7 +235,7 @@ def _priced(
     snapshot: MarketSnapshot,
     slot: Entry,
     rungs: Ladder,
-    shorts: _Shorts,
+    shorts: Shorts,
     initiation_usd: float | None,
     rules: CondorRules,
     found: Evaluation,
@@ -257,7 +269,7 @@ def _sized(
     slot: Entry,
     combo: Combo,
     quote: ComboQuote,
-    shorts: _Shorts,
+    shorts: Shorts,
     initiation_usd: float | None,
     rules: CondorRules,
     found: Evaluation,
@@ -300,7 +312,7 @@ def _sized(
 
 
 def _notes(
-    combo: Combo, quote: ComboQuote, shorts: _Shorts, width: float, fees: float
+    combo: Combo, quote: ComboQuote, shorts: Shorts, width: float, fees: float
 ) -> tuple[tuple[str, float], ...]:
     """Figures a trader would ask for; the break-evens are those at the mid credit after fees (METHOD 4.3)."""
     market, credit = shorts.market, round_price(-quote.mid - fees / combo.multiplier)

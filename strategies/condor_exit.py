@@ -35,6 +35,12 @@ class Due(StrEnum):
     BUY_BACK = "spread bought back"
     ROLL_PUTS = "untested puts rolled"
     ROLL_CALLS = "untested calls rolled"
+    SHIFT_PUTS = "time, puts to be shifted"
+    SHIFT_CALLS = "time, calls to be shifted"
+
+
+SHIFT_OF = {Right.PUT: Due.SHIFT_PUTS, Right.CALL: Due.SHIFT_CALLS}
+CONDOR_LEGS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +134,7 @@ def find_exit(
     hours: Hours,
 ) -> Exit:
     """Measure one open condor and propose to close it, or a spread of it, when that is due."""
-    name, credit, width = structure.structure_id, -structure.entry_price, width_of(structure)
+    name, credit, width = structure.structure_id, structure.credit, width_of(structure)
     value, reason = marked.value, marked.reason
     profit = _profit(name, value, credit, rules, reason)
     dte = days_to_expiry(snapshot.session, structure.combo.legs[0].contract.expiry or snapshot.session)
@@ -141,6 +147,8 @@ def find_exit(
         due = Due.STOP
     elif hours.targets:
         due = _target(profit, timed, tested, rules)
+    if due is Due.TIME:
+        due = _shifted(structure, value, tested, rules) or due
     if due is not None:
         sides = _dealable(snapshot, structure)
         gates = (
@@ -168,6 +176,21 @@ def _target(
     if profit.fired:
         return Due.PROFIT
     return Due.TIME if timed.fired else None
+
+
+def _shifted(
+    structure: Structure, value: float | None, tested: tuple[tuple[Right, float], ...], rules: CondorRules
+) -> Due | None:
+    """The side to shift to a later expiry after a time exit: the challenged one, each side once."""
+    kind = rules.adjust.time_shift
+    if kind == "off" or len(structure.combo.legs) < CONDOR_LEGS or not tested:
+        return None
+    right, delta = max(tested, key=lambda one: one[1])
+    is_challenged = delta >= rules.exit.tested_delta
+    if kind == "loss":
+        is_challenged = value is not None and value > structure.credit
+    due = SHIFT_OF[right]
+    return due if is_challenged and due.value not in structure.adjustments else None
 
 
 def _delta_readings(
@@ -269,7 +292,7 @@ def _close(
     start, worst = limits(quote, contract.trading_class, Intent.CLOSE, patient, final)
     worst = min(max(worst, tick), round_price(-structure.combo.payoff_range()[0]))
     start = min(max(start, tick), worst)
-    notes = (("credit", -structure.entry_price), ("value", value), ("natural", quote.ask))
+    notes = (("credit", structure.credit), ("value", value), ("natural", quote.ask))
     is_part = len(sides) < len(structure.combo.legs)
     return _closing(structure, combo, due, start, worst, notes, adjusts=is_part)
 
@@ -310,7 +333,7 @@ def _buy_back(snapshot: MarketSnapshot, structure: Structure, rules: CondorRules
             continue
         if any(snapshot.quotes[leg.contract.con_id].bid is None for leg in side if leg.signed_ratio > 0):
             continue
-        notes = (("credit", -structure.entry_price), ("natural", quote.ask))
+        notes = (("credit", structure.credit), ("natural", quote.ask))
         is_last = len(sides) == 1
         due = Due.EARLY_CLOSE if is_last else Due.BUY_BACK
         return _closing(structure, combo, due, limit, limit, notes, adjusts=not is_last)

@@ -162,7 +162,7 @@ def _move(
     if combo is None or quote is None:
         gates.append(Gate(f"{name}.roll_quote", None, "a leg has no price"))
         return Evaluation(gates=tuple(gates))
-    credit = -structure.entry_price
+    credit = structure.credit
     least = round_price(rules.adjust.roll_credit_min_fraction * credit)
     added = round_price(-quote.mid)
     readings = (Reading(f"{name}.roll_credit_pts", added, least, ">=", added >= least),)

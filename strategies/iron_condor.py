@@ -1,7 +1,8 @@
 """The SPX iron condor: a weekly entry, watched, adjusted and closed as a whole (METHOD 4).
 
 `evaluate` is a pure function of the snapshot, its own small state and the structures it opened: exits first,
-then the roll of tested condors, then the entry. On quotes that contradict each other nothing is ordered.
+then the roll of tested condors and the shift of those whose time is over, then the entry. On quotes that
+contradict each other nothing is ordered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from strategies.condor_entry import Entry, enter
 from strategies.condor_exit import STRATEGY, Exit, Hours, find_exit, has_shorts, hours_of
 from strategies.condor_mark import Mark, marks, partners
 from strategies.condor_roll import RollWindow, pauses, roll, untested_side
+from strategies.condor_shift import Shift, pending, shift
 from strategies.expiry_parity import ParityWatch, watch
 from strategies.rules import CondorRules
 from strategies.strikes import StrikeWindow
@@ -34,6 +36,7 @@ class CondorState:
     breaches: tuple[tuple[str, datetime], ...] = ()
     parity: ParityWatch = field(default_factory=ParityWatch)
     rolls: tuple[RollWindow, ...] = ()  # of tested condors, where their new strikes are looked for
+    shifts: tuple[Shift, ...] = ()  # of time exits that may be followed by a later expiry, this session only
 
 
 def evaluate(
@@ -80,22 +83,41 @@ def evaluate(
     windows, rolls = _rolls(
         snapshot, state, list(zip(held, marked, exits, strict=True)), rules, working, hours, roll_barred or {}
     )
+    due = {one.structure_id: out.due for one, out in zip(held, exits, strict=True)}
+    shifts, shifted = _shifts(
+        snapshot, state, mine, due, initiation_usd, rules, working, barred, roll_barred or {}
+    )
+    state = replace(
+        state, breaches=breaches, rolls=windows, shifts=shifts, width=slot.width, window=slot.window
+    )
+    return state, _together(snapshot, held, exits, (*rolls, *shifted), read, entry)
+
+
+def _together(
+    snapshot: MarketSnapshot,
+    held: Sequence[Structure],
+    exits: Sequence[Exit],
+    moved: Sequence[Evaluation],
+    read: Evaluation,
+    entry: Evaluation,
+) -> Evaluation:
+    """What was found of exits, rolls and shifts, the expiries read and the entry, in this order."""
     lines = {leg.contract.con_id: leg.contract for structure in held for leg in structure.combo.legs}
     for structure in held:
         lines.update((one.con_id, one) for one in partners(snapshot, structure.combo))
-    told: list[Exit | Evaluation] = [*exits, *rolls]
-    rolling = [contract for found in rolls for contract in found.lines]
-    lines.update((contract.con_id, contract) for contract in (*rolling, *read.lines, *entry.lines))
-    state = replace(state, breaches=breaches, rolls=windows, width=slot.width, window=slot.window)
-    return state, Evaluation(
+    moving = [contract for found in moved for contract in found.lines]
+    lines.update((contract.con_id, contract) for contract in (*moving, *read.lines, *entry.lines))
+    told: list[Exit | Evaluation] = [*exits, *moved]
+    listings = [*read.listings, *(one for found in moved for one in found.listings), *entry.listings]
+    return Evaluation(
         readings=(*(reading for one in told for reading in one.readings), *entry.readings),
         gates=(*(gate for one in told for gate in one.gates), *entry.gates),
         proposals=(
             *(found.proposal for found in exits if found.proposal),
-            *(proposal for found in rolls for proposal in found.proposals),
+            *(proposal for found in moved for proposal in found.proposals),
             *entry.proposals,
         ),
-        listings=tuple(dict.fromkeys((*read.listings, *entry.listings))),
+        listings=tuple(dict.fromkeys(listings)),
         lines=tuple(lines.values()),
     )
 
@@ -129,6 +151,29 @@ def _rolls(
     return tuple(windows), found
 
 
+def _shifts(
+    snapshot: MarketSnapshot,
+    state: CondorState,
+    mine: Sequence[Structure],
+    due: Mapping[str, str],
+    initiation_usd: float | None,
+    rules: CondorRules,
+    working: AbstractSet[str],
+    barred: Sequence[str],
+    roll_barred: Mapping[Right, Sequence[str]],
+) -> tuple[tuple[Shift, ...], list[Evaluation]]:
+    """The successors of condors whose time exit calls for one; barred is what bars an entry or that side."""
+    structures = {one.structure_id: one for one in mine}
+    shifts, found = [], []
+    for known in pending(state.shifts, due, structures, working):
+        bars = tuple(dict.fromkeys((*barred, *roll_barred.get(known.right, ()))))
+        origin = structures[known.structure_id]
+        one, told = shift(snapshot, origin, known, initiation_usd, rules, working, bars)
+        shifts.append(one)
+        found.append(told)
+    return tuple(shifts), found
+
+
 def _watch(
     snapshot: MarketSnapshot,
     state: CondorState,
@@ -153,7 +198,7 @@ def _today(state: CondorState, session: date, mine: Sequence[Structure]) -> Cond
     week = f"{year}-W{number:02d}"
     if state.session != session:
         # A breach of yesterday confirms nothing today: the two marks must come from one session's market.
-        state = replace(state, session=session, breaches=(), width=0.0, window=StrikeWindow())
+        state = replace(state, session=session, breaches=(), shifts=(), width=0.0, window=StrikeWindow())
     if state.week != week:
         state = replace(state, week=week, entries=())
     prefix = f"condor-{week}-"

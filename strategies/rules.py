@@ -227,12 +227,17 @@ class CondorExit:
 
 @dataclass(frozen=True, slots=True)
 class CondorAdjust:
-    """What is done with a condor that is tested, and when its break-evens call for attention."""
+    """What is done with a condor that is tested, and when its break-evens call for attention.
+
+    `time_shift` is which time exits are followed by a reopening at a later expiry.
+    """
 
     roll_untested: bool
     roll_credit_min_fraction: float
     roll_retry_s: float
     break_even_alert_sd: float
+    time_shift: Literal["off", "tested", "loss"]
+    time_shift_credit_min_pts: float
 
 
 @dataclass(frozen=True, slots=True)

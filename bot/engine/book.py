@@ -302,7 +302,16 @@ def _structure_of(state: EngineState, line: OrderLine) -> tuple[OrderLine, Struc
     number = line.order.order_ref.rpartition("-")[2]
     line = replace(line, structure_id=f"{line.structure_id}-late-{number}")
     opened = line.sent_at.astimezone(MARKET_TZ).date()
-    return line, Structure(line.structure_id, line.strategy, line.order.combo, opened)
+    late = Structure(line.structure_id, line.strategy, line.order.combo, opened)
+    if structure is None or not structure.follows:
+        return line, late
+    return line, replace(
+        late,
+        follows=structure.follows,
+        adjustments=structure.adjustments,
+        carried=structure.carried,
+        carried_fees_usd=structure.carried_fees_usd,
+    )
 
 
 def _count(legs: tuple[tuple[int, int], ...], traded: Mapping[int, int]) -> tuple[tuple[int, int], ...]:

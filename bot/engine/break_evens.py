@@ -62,6 +62,7 @@ def _recalibrate(state: EngineState, structure: Structure, snapshot: MarketSnaps
         reason = f"{reason}: {', '.join(row.name.partition('.')[2] for row in near)} near"
     notes = (
         ("net_credit", credit),
+        *_carried(structure),
         ("value", marked.value),
         *_parity_notes(reading, market),
         *_levels(found),
@@ -70,10 +71,20 @@ def _recalibrate(state: EngineState, structure: Structure, snapshot: MarketSnaps
 
 
 def net_credit(structure: Structure) -> float:
-    """Points a unit has brought in so far, rolls included and fees taken off."""
-    fees = structure.fees_usd / structure.combo.multiplier
-    units = structure.units_opened
-    return round_price((-structure.opened_cost - fees) / units) if units else 0.0
+    """Points a unit has brought in so far, rolls and earlier expiries included and fees taken off."""
+    units, multiplier = structure.units_opened, structure.combo.multiplier
+    if not units:
+        return 0.0
+    own = (-structure.opened_cost - structure.fees_usd / multiplier) / units
+    return round_price(own - structure.carried - structure.carried_fees_usd / multiplier)
+
+
+def _carried(structure: Structure) -> tuple[tuple[str, float], ...]:
+    """What of the credit comes from earlier expiries, fees taken off, where there are any."""
+    if not structure.follows:
+        return ()
+    fees = structure.carried_fees_usd / structure.combo.multiplier
+    return (("credit_of_earlier_expiries", round_price(-structure.carried - fees)),)
 
 
 def _market(structure: Structure, marked: Mark, reading: ExpiryParity, now: datetime, spot: float) -> Market:

@@ -5,7 +5,8 @@ does not is told once and again only when the reasons change or some minutes hav
 stays readable.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 
 from bot.engine.decision import Decision, Verb
 from bot.engine.records import replace
@@ -13,6 +14,7 @@ from bot.engine.state import EngineState, OrderLine, Step
 from bot.engine.working import decision_id
 from bot.events import PlaceOrder
 from market.order import Order
+from market.rounding import round_price
 from risk.verdict import Ruling, Verdict
 from strategies.base import Evaluation, Intent, Proposal, Structure
 
@@ -60,9 +62,7 @@ def place(
         and (held is None or not held.opened_legs)
     ):
         # An attempt that traded nothing leaves no trace: the next one may have chosen other strikes.
-        structures[proposal.structure_id] = Structure(
-            proposal.structure_id, proposal.strategy, proposal.combo, state.session
-        )
+        structures[proposal.structure_id] = _begun(state.structures, proposal, state.session)
     elif proposal.intent is Intent.CLOSE and held is not None and not proposal.adjusts:
         structures[proposal.structure_id] = replace(held, closed_reason=proposal.reason)
     decision = Decision(
@@ -93,6 +93,21 @@ def place(
     )
     command = PlaceOrder(order_ref, identity, proposal.combo, verdict.quantity, proposal.limit)
     return Step(state, (decision,), (command,))
+
+
+def _begun(structures: Mapping[str, Structure], proposal: Proposal, session: date) -> Structure:
+    """The structure an opening order begins; a shifted one carries what its units brought in before."""
+    fresh = Structure(proposal.structure_id, proposal.strategy, proposal.combo, session)
+    origin = structures.get(proposal.follows)
+    if origin is None or not origin.units_closed:
+        return fresh
+    return replace(
+        fresh,
+        follows=origin.structure_id,
+        adjustments=(*origin.adjustments, origin.closed_reason),
+        carried=round_price(origin.closed_cost / origin.units_closed - origin.credit),
+        carried_fees_usd=round_price(origin.carried_fees_usd + origin.fees_usd / origin.units_opened),
+    )
 
 
 def _verb(proposal: Proposal) -> Verb:

@@ -80,6 +80,37 @@ PATHS = {
 }
 
 
+def next_day(spx: float, vix: float, kind: str) -> Course:
+    """A condor of Thursday whose time is over on Friday, after a move of the index and before one of VIX."""
+    friday = date(2026, 3, 6)
+    return Course(
+        at(THURSDAY, "14:35"),
+        at(friday, "10:25"),
+        [
+            (at(friday, "09:31"), 0.0, 0.0),
+            (at(friday, "09:36"), spx, 0.0),
+            (at(friday, "09:50"), spx, 0.0),
+            (at(friday, "09:56"), spx, vix),
+        ],
+        {
+            "condor": {
+                "min_dte": 43,
+                "target_dte": 43,
+                "max_dte": 56,
+                "entry_patient_spread_fraction": 1.0,
+            },
+            "condor.exit": {"exit_dte": 42, "stop_credit_ratio": 50.0, "stop_of_max_loss_fraction": 0.99},
+            "condor.adjust": {"roll_untested": False, "time_shift": kind},
+        },
+    )
+
+
+SHIFTS = {
+    "puts shifted": Taken(next_day(-4.0, 5.0, "tested"), (Due.SHIFT_PUTS,)),
+    "calls shifted": Taken(next_day(1.2, 40.0, "loss"), (Due.SHIFT_CALLS,)),
+}
+
+
 def sent(lived: Lived) -> list[str]:
     """Reasons of the orders after the opening, each row of attempts once."""
     reasons = lived.reasons("close", "adjust")
@@ -101,7 +132,39 @@ def test_a_path_is_taken_for_its_reason_and_the_book_is_the_venues(tmp_path: Pat
 
 
 def test_every_reason_has_a_path() -> None:
-    assert {reason for taken in PATHS.values() for reason in taken.reasons} == set(Due)
+    assert {reason for taken in (*PATHS.values(), *SHIFTS.values()) for reason in taken.reasons} == set(Due)
+
+
+@pytest.mark.parametrize("name", SHIFTS)
+def test_a_challenged_condor_whose_time_is_over_goes_on_at_a_later_expiry(tmp_path: Path, name: str) -> None:
+    taken = SHIFTS[name]
+    lived = live(tmp_path, taken.course)
+    assert sent(lived) == list(taken.reasons)
+    origin = next(one for one in lived.state.structures.values() if not one.follows)
+    successor = lived.state.structures[f"{origin.structure_id}-shifted"]
+    assert origin.is_flat
+    assert successor.quantity == origin.units_closed
+    assert successor.adjustments == (taken.reasons[0].value,)
+    earlier, later = (one.combo.legs[0].contract.expiry for one in (origin, successor))
+    assert earlier is not None
+    assert later is not None
+    assert later > earlier
+    closed, opened = lived.times("close")[-1], lived.times("open")[-1]
+    assert closed < opened
+    fees = (origin.fees_usd + successor.fees_usd) / 100 / origin.units_opened
+    assert -successor.entry_price >= origin.closed_cost / origin.units_closed + fees / 2
+    assert successor.credit >= origin.credit
+    told = next(one for one in lived.decisions if one["reason"] == f"shifted from {origin.structure_id}")
+    assert told["structure_id"] == successor.structure_id
+    notes = dict(told["notes"])
+    assert notes["max_loss_after"] <= notes["max_loss_before"]
+    read = [
+        one
+        for one in lived.decisions
+        if one["structure_id"] == successor.structure_id and one["verb"] == "read"
+    ]
+    before = dict(read[-1]["notes"])
+    assert before["net_credit"] > -successor.entry_price + before["credit_of_earlier_expiries"] - 0.1
 
 
 def test_on_a_day_of_consumer_prices_nothing_is_opened_before_half_past_ten(tmp_path: Path) -> None:

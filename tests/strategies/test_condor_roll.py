@@ -11,7 +11,7 @@ from market.quote import Quote
 from strategies.base import Evaluation, Intent, Structure
 from strategies.condor_exit import Due
 from strategies.iron_condor import CondorState, evaluate
-from strategies.rules import CondorAdjust, CondorRules
+from strategies.rules import CondorRules
 from tests.strategies.test_expiry_parity import EXPIRY, MONDAY
 from tests.strategies.world import World, at, condor_rules
 
@@ -139,7 +139,7 @@ def test_each_unit_is_rolled_once() -> None:
 
 
 def test_a_roll_that_is_switched_off_or_at_work_is_not_proposed() -> None:
-    off = replace(RULES, adjust=CondorAdjust(False, 0.10, 1800.0, 0.5))
+    off = replace(RULES, adjust=replace(RULES.adjust, roll_untested=False))
     assert not looks(3180.0, rules=off)[1].proposals
     assert not looks(3180.0, working=frozenset({NAME}))[1].proposals
 
@@ -153,7 +153,7 @@ def test_a_barred_side_is_not_rolled_and_says_why_the_other_may_be() -> None:
 
 
 def test_too_little_credit_is_no_reason_to_trade() -> None:
-    greedy = replace(RULES, adjust=CondorAdjust(True, 0.90, 1800.0, 0.5))
+    greedy = replace(RULES, adjust=replace(RULES.adjust, roll_credit_min_fraction=0.90))
     assert refusals(looks(3180.0, rules=greedy)[1]) == ["roll_credit"]
 
 
@@ -183,7 +183,7 @@ def test_the_lines_of_a_roll_are_streamed_only_while_it_is_looked_for() -> None:
 @pytest.mark.parametrize(("on", "reasons"), [(True, ["delta"]), (False, [])])
 def test_the_delta_close_is_an_arm_of_its_own(on: bool, reasons: list[str]) -> None:
     exits = replace(RULES.exit, delta_close=on, stop_credit_ratio=9.0, stop_of_max_loss_fraction=0.99)
-    rules = replace(RULES, exit=exits, adjust=CondorAdjust(False, 0.10, 1800.0, 0.5))
+    rules = replace(RULES, exit=exits, adjust=replace(RULES.adjust, roll_untested=False))
     _, found = looks(3090.0, rules=rules)
     assert [proposal.reason for proposal in found.proposals] == reasons
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.engine.book import apply_execution
+from bot.engine.break_evens import net_credit
 from bot.engine.decision import Verb
 from bot.engine.orders import RETOLD, hold, order_reference, place, was_refused
 from bot.engine.state import EngineState, Step
@@ -14,7 +15,7 @@ from bot.events import PlaceOrder
 from market.contract import Combo
 from market.order import OrderStatus
 from risk.verdict import Check, Ruling, Verdict
-from strategies.base import Evaluation, Gate, Intent, Proposal, Reading
+from strategies.base import Evaluation, Gate, Intent, Proposal, Reading, Structure
 from tests.bot.engine.desk import NOW, SESSION, at_work, execution, later, order_line, ready
 from tests.risk.book import condor
 
@@ -69,6 +70,39 @@ def test_an_attempt_that_traded_nothing_gives_its_place_to_the_next_with_other_s
     other = condor(low=3000)
     state = placed(ready(), wish()).state
     assert placed(state, wish(other)).state.structures["s"].combo == other
+
+
+def test_a_shifted_condor_carries_what_its_units_brought_in_before_and_the_side_that_is_done() -> None:
+    combo, count = condor(), 2
+    held = tuple((leg.contract.con_id, leg.signed_ratio * count) for leg in combo.legs)
+    gone = tuple((con_id, -quantity) for con_id, quantity in held)
+    origin = Structure(
+        "s",
+        "iron_condor",
+        combo,
+        SESSION,
+        held,
+        gone,
+        opened_cost=-24.0,
+        closed_cost=33.0,
+        fees_usd=21.2,
+        closed_reason="time, puts to be shifted",
+    )
+    state = ready(structures={"s": origin})
+    follows = replace(wish(condor(low=3000), structure_id="s-shifted"), follows="s")
+    successor = placed(state, follows).state.structures["s-shifted"]
+    assert (successor.follows, successor.adjustments) == ("s", ("time, puts to be shifted",))
+    assert (successor.carried, successor.carried_fees_usd) == (4.5, 10.6)
+    opened = replace(
+        successor,
+        opened_legs=tuple((leg.contract.con_id, leg.signed_ratio) for leg in successor.combo.legs),
+        opened_cost=-18.0,
+        fees_usd=5.3,
+    )
+    assert opened.credit == 13.5
+    assert net_credit(opened) == 18.0 - 0.053 - 4.5 - 0.106
+    unclosed = replace(origin, closed_legs=(), closed_cost=0.0)
+    assert not placed(ready(structures={"s": unclosed}), follows).state.structures["s-shifted"].follows
 
 
 def test_a_structure_that_has_traded_keeps_its_strikes() -> None:
