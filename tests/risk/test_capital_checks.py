@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from market.contract import Combo
 from risk.capital import loss_causes, model_margin_usd
 from risk.context import ToldMargin
 from risk.exposure import Stake
@@ -74,6 +75,18 @@ def test_premium_paid_for_hedges_stands_outside_the_open_worst_loss() -> None:
 def test_a_close_passes_over_the_limit_as_long_as_it_raises_no_loss() -> None:
     over = (held(), held(40, -12.0, condor(expiry=date(2020, 3, 27)), "other"))
     assert refused(closing(), book(*over)) == ()
+
+
+def test_a_spread_bought_back_is_judged_by_what_is_left_and_not_by_what_it_costs() -> None:
+    low, short, *_ = condor().legs
+    spread = Combo((low, short)).reversed()
+    held_now = healthy(stakes=(held(),))
+    for price in (1.0, 30.0):
+        part = closing(combo=spread, limit=price, limit_worst=price, adjusts=True)
+        found = check("open_max_loss_usd", part, held_now)
+        assert (found.value, found.limit, found.passed) == (7_600.0, 7_600.0, True)
+    wing_alone = closing(combo=Combo((low,)).reversed(), limit=-1.0, limit_worst=-1.0, adjusts=True)
+    assert not check("open_max_loss_usd", wing_alone, held_now).passed
 
 
 @pytest.mark.parametrize(("margin", "passed"), [(396_000.0, True), (397_000.0, False), (None, False)])

@@ -16,6 +16,7 @@ from risk.exposure import (
     Stake,
     best_payoff,
     collects_premium,
+    net_options,
     only_pays_premium,
     open_loss_usd,
     worst_losses,
@@ -120,6 +121,13 @@ def test_loose_legs_count_at_no_cost_and_cover_what_is_short() -> None:
 def test_a_future_loses_down_to_zero() -> None:
     future = Contract(SecurityType.FUTURE, "VIX", "VX", EXPIRY, multiplier=1000, con_id=9)
     assert worst_losses([Stake(single(future), 1, 20.0)]) == {("VX", EXPIRY): 20_000.0}
+
+
+def test_a_future_has_no_options_to_be_naked_in() -> None:
+    future = Contract(SecurityType.FUTURE, "VIX", "VX", EXPIRY, multiplier=1000, con_id=9)
+    short = option(3500, Right.CALL)
+    assert net_options(single(future, Action.SELL)) == {}
+    assert list(net_options(single(short, Action.SELL)).values()) == [-1]
 
 
 def test_a_combo_that_settles_on_two_values_has_no_worst_loss() -> None:

@@ -46,6 +46,10 @@ def test_working_orders_count_and_sold_futures_do_not_make_room() -> None:
     assert counted(buying(15, APRIL, Action.SELL), (MARCH, 6)) == (21.0, False)
 
 
+def test_options_at_work_beside_them_are_no_futures() -> None:
+    assert counted(buying(20), working=(opening(quantity=30),)) == (20.0, True)
+
+
 def test_it_is_no_matter_for_options_and_for_closes() -> None:
     assert counted(opening(), (MARCH, 50)) == (None, True)
     closing = replace(buying(30, MARCH, Action.SELL), intent="close")

@@ -8,7 +8,7 @@ import pytest
 from market.contract import Right, iron_condor
 from market.quote import Quote
 from strategies.base import MarketSnapshot, Structure
-from strategies.condor_mark import Mark, mark, partners
+from strategies.condor_mark import Mark, mark, marks, partners
 from strategies.expiry_parity import ParityWatch
 from tests.strategies.test_expiry_parity import EXPIRY, HELD, MONDAY, read_at, settled
 from tests.strategies.world import World, at
@@ -96,6 +96,14 @@ def test_a_crossed_leg_is_no_market_and_crossed_bounds_are_suspect() -> None:
     assert "forward bounds crossed" in dear.reason
 
 
+def test_a_leg_crossed_by_less_than_the_fees_is_no_market_either_though_nothing_is_suspect() -> None:
+    _, snapshot, structure, parity = setting()
+    here = snapshot.quotes[structure.combo.legs[0].contract.con_id]
+    assert here.ask is not None
+    found = mark(quoted(snapshot, structure, 0, bid=here.ask, ask=here.ask - 0.01), structure, parity)
+    assert (found.value, found.reason, found.suspect) == (None, "a leg has no price", False)
+
+
 def test_an_expiry_under_suspicion_has_no_mark_whatever_its_quotes_say() -> None:
     _, snapshot, structure, parity = setting()
     found = mark(snapshot, structure, replace(parity, suspects=((EXPIRY, "data suspect: why"),)))
@@ -130,3 +138,11 @@ def test_the_reading_of_yesterday_serves_until_today_has_its_own_and_then_no_lon
         found = mark(world.snapshot(at(day, "09:31")), structure, parity)
         assert (found.market is not None) is known
     assert read_at(world, at(date(2020, 2, 4), "10:00"), HELD, parity).readings[0].session == date(2020, 2, 4)
+
+
+def test_condors_of_one_expiry_are_judged_by_one_forward() -> None:
+    _, snapshot, structure, parity = setting()
+    second = replace(structure, structure_id="condor-2020-W06-2")
+    first, other = marks(snapshot, [structure, second], parity)
+    assert first == other == mark(snapshot, structure, parity)
+    assert first.market is other.market

@@ -137,3 +137,42 @@ def test_what_is_no_longer_held_is_forgotten() -> None:
     state = replace(settled(world), suspects=((EXPIRY, "why"),), tried=((EXPIRY, at(MONDAY, "10:00")),))
     left = read_at(world, at(MONDAY, "10:05"), {}, state)
     assert (left.readings, left.suspects, left.tried) == ((), (), ())
+
+
+def test_a_call_and_a_put_that_are_wrong_together_break_the_shape_of_the_chain() -> None:
+    world = listed(EXPIRY)
+    snapshot = world.snapshot(at(MONDAY, "10:00"))
+    lines = watch(snapshot, ParityWatch(), HELD, REFRESH, False)[1].lines
+    strike = sorted(one.strike for one in lines)[len(lines) // 2]
+    moved = {}
+    for one in lines:
+        if one.strike == strike:
+            here = snapshot.quotes[one.con_id]
+            moved[one.con_id] = replace(here, bid=(here.bid or 0.0) + 9.0, ask=(here.ask or 0.0) + 9.0)
+    both = replace(snapshot, quotes={**snapshot.quotes, **moved})
+    state, _ = watch(both, ParityWatch(), HELD, REFRESH, False)
+    assert state.readings == ()
+    assert state.suspicion(EXPIRY).startswith("data suspect: ")
+    assert f"{strike:g}" in state.suspicion(EXPIRY)
+
+
+def test_an_option_that_nobody_bids_for_is_no_part_of_the_smile() -> None:
+    world = listed(EXPIRY)
+    snapshot = world.snapshot(at(MONDAY, "10:00"))
+    whole, found = watch(snapshot, ParityWatch(), HELD, REFRESH, False)
+    lowest = min((one for one in found.lines if one.right is Right.PUT), key=lambda one: one.strike)
+    here = snapshot.quotes[lowest.con_id]
+    gone = replace(snapshot, quotes={**snapshot.quotes, lowest.con_id: replace(here, bid=None)})
+    (reading,) = watch(gone, ParityWatch(), HELD, REFRESH, False)[0].readings
+    before = whole.readings[0].smile
+    assert len(reading.smile) == len(before) - 1
+    assert [point[0] for point in reading.smile] == pytest.approx(
+        [point[0] for point in before[1:]], abs=1e-4
+    )
+
+
+def test_without_a_smile_the_forward_still_stands_and_its_volatility_is_not_known() -> None:
+    (reading,) = settled(listed(EXPIRY)).readings
+    bare = replace(reading, smile=()).market(at(MONDAY, "12:00"), 3300.0)
+    full = reading.market(at(MONDAY, "12:00"), 3300.0)
+    assert bare == replace(full, sigma_atm=0.0)

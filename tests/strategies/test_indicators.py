@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from talipp.indicators import MACD, RSI
 
-from strategies.indicators import Ema, MacdHistogram, WilderRsi, rsi_of_levels
+from strategies.indicators import Ema, MacdHistogram, RollingResidual, WilderRsi, rsi_of_levels
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden.json"
 CLASSIC = (
@@ -85,3 +85,10 @@ def test_the_histogram_begins_at_the_thirty_fourth_bar_and_agrees_with_another_l
     assert [value is None for value in ours] == [True] * 33 + [False] * 57
     theirs = [None if one is None else one.histogram for one in MACD(12, 26, 9, input_values=closes)]
     assert ours[33:] == pytest.approx(theirs[33:], abs=1e-6)
+
+
+def test_a_pair_is_not_scored_by_a_window_that_never_left_its_line() -> None:
+    linked = RollingResidual(4, (1.0, 2.0, 3.0, 4.0), (2.0, 4.0, 6.0, 8.0))
+    assert linked.score(9.0, 1.0) is None
+    assert RollingResidual(4, (1.0, 2.0, 3.0, 4.0), (5.0,) * 4).score(9.0, 1.0) is None
+    assert RollingResidual(4, (1.0, 2.0, 3.5, 4.0), (2.0, 4.0, 6.0, 8.0)).score(9.0, 1.0) is not None

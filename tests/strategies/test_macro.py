@@ -127,3 +127,21 @@ def test_a_month_that_ended_more_than_seventy_five_days_ago_is_unknown() -> None
     assert stale.fired is None
     assert "stale" in stale.reason
     assert stale.value == found.measure
+
+
+def test_a_level_that_is_no_level_gives_no_month() -> None:
+    reer, ppi = levels([0.01] * 6), levels([0.02] * 6)
+    whole = learn(MacroState(), reer, ppi, RULES)
+    for series in (reer, ppi):
+        broken = {**series, month(6): 0.0}
+        pair = (broken, ppi) if series is reer else (reer, broken)
+        assert learn(MacroState(), *pair, RULES).months == whole.months[:-1]
+
+
+def test_a_window_in_which_one_series_never_moved_tells_nothing() -> None:
+    flat = state([(0.01 * (-1) ** k, 0.0) for k in range(60)] + [(0.02, 0.02)])
+    found = measure(flat, RULES)
+    assert (found.measure, found.divergent) == (None, None)
+    assert divergence_reading(found, date(2005, 2, 1)).reason == "the window never moved"
+    still = state([(0.0, 0.01 * (-1) ** k) for k in range(61)])
+    assert measure(still, replace(RULES, divergence_definition="gap")).divergent is None

@@ -154,14 +154,17 @@ def test_a_limit_is_moved_under_the_same_id_with_the_contract_the_broker_returne
     at_the_desk(script)
 
 
-def test_the_limit_of_a_sold_contract_stays_a_plain_price() -> None:
+@pytest.mark.parametrize(("action", "sign"), [(Action.SELL, -1.0), (Action.BUY, 1.0)])
+def test_the_limit_of_a_single_contract_stays_a_plain_price_on_either_side(
+    action: Action, sign: float
+) -> None:
     async def script(desk: Desk) -> None:
-        desk.broker.place(PlaceOrder(REF, "1", single(VX, Action.SELL), 1, -18.55))
+        desk.broker.place(PlaceOrder(REF, "1", single(VX, action), 1, sign * 18.55))
         await desk.settle()
-        desk.broker.replace(ReplaceOrder(REF, -18.50))
+        desk.broker.replace(ReplaceOrder(REF, sign * 18.50))
         await desk.settle()
         order = desk.gateway.last_order()
-        assert (order.action, order.limit_price) == ("SELL", 18.50)
+        assert (order.action, order.limit_price) == (action.value, 18.50)
 
     at_the_desk(script)
 

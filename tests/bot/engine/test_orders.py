@@ -56,6 +56,32 @@ def test_an_approved_proposal_becomes_an_order_whose_reference_names_its_decisio
     assert (structure.opened, structure.combo, structure.is_flat) == (SESSION, condor(), True)
 
 
+def test_an_order_speaks_for_the_looks_since_the_last_word_and_counting_begins_anew() -> None:
+    state = hold(ready(), "iron_condor", BLOCKED, NOW).state
+    state = hold(state, "iron_condor", BLOCKED, later(5)).state
+    done = placed(state, wish())
+    assert done.decisions[0].evaluations == 2
+    (decision,) = hold(done.state, "iron_condor", BLOCKED, later(10)).decisions
+    assert decision.evaluations == 1
+
+
+def test_an_adjustment_is_told_as_one_and_gives_its_structure_no_reason_to_close() -> None:
+    state = at_work(order_line(structure_id="s"))
+    done = placed(state, replace(wish(condor().reversed(), Intent.CLOSE), adjusts=True))
+    assert done.decisions[0].verb is Verb.ADJUST
+    assert done.state.structures["s"] == state.structures["s"]
+
+
+def test_every_word_takes_the_next_number() -> None:
+    first = hold(ready(), "iron_condor", BLOCKED, NOW)
+    second = hold(first.state, "iron_condor", FOUND, later(5))
+    third = placed(second.state, wish())
+    numbers = [done.decisions[0].decision_id.rpartition("-")[2] for done in (first, second, third)]
+    begun = ready().decisions
+    assert numbers == [str(begun + 1), str(begun + 2), str(begun + 3)]
+    assert third.state.decisions == begun + 3
+
+
 def test_references_are_never_the_same_twice() -> None:
     state = ready()
     refs = []
@@ -123,6 +149,7 @@ def test_a_close_writes_its_reason_on_the_structure_and_opens_none() -> None:
 def test_the_reason_to_hold_names_the_gates_that_block() -> None:
     (decision,) = hold(ready(), "iron_condor", BLOCKED, NOW).decisions
     assert (decision.verb, decision.reason) == (Verb.HOLD, "blocked by entry_window")
+    assert (decision.structure_id, decision.quantity, decision.limit) == ("", 0, None)
     (decision,) = hold(ready(), "iron_condor", Evaluation(), NOW).decisions
     assert decision.reason == "nothing to do"
 
@@ -175,4 +202,5 @@ def test_the_decisions_told_stand_for_every_look(looks: list[Evaluation]) -> Non
 def test_a_verdict_without_a_unit_is_a_refusal() -> None:
     assert was_refused(DENIED)
     assert was_refused(Verdict(Ruling.RESIZED, 0, ()))
+    assert not was_refused(Verdict(Ruling.RESIZED, 1, ()))
     assert not was_refused(APPROVED)
