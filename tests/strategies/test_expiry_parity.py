@@ -142,7 +142,7 @@ def test_what_is_no_longer_held_is_forgotten() -> None:
 def test_a_call_and_a_put_that_are_wrong_together_break_the_shape_of_the_chain() -> None:
     world = listed(EXPIRY)
     snapshot = world.snapshot(at(MONDAY, "10:00"))
-    lines = watch(snapshot, ParityWatch(), HELD, REFRESH, False)[1].lines
+    lines = watch(snapshot, ParityWatch(), HELD, RULES, False)[1].lines
     strike = sorted(one.strike for one in lines)[len(lines) // 2]
     moved = {}
     for one in lines:
@@ -150,7 +150,7 @@ def test_a_call_and_a_put_that_are_wrong_together_break_the_shape_of_the_chain()
             here = snapshot.quotes[one.con_id]
             moved[one.con_id] = replace(here, bid=(here.bid or 0.0) + 9.0, ask=(here.ask or 0.0) + 9.0)
     both = replace(snapshot, quotes={**snapshot.quotes, **moved})
-    state, _ = watch(both, ParityWatch(), HELD, REFRESH, False)
+    state, _ = watch(both, ParityWatch(), HELD, RULES, False)
     assert state.readings == ()
     assert state.suspicion(EXPIRY).startswith("data suspect: ")
     assert f"{strike:g}" in state.suspicion(EXPIRY)
@@ -159,11 +159,11 @@ def test_a_call_and_a_put_that_are_wrong_together_break_the_shape_of_the_chain()
 def test_an_option_that_nobody_bids_for_is_no_part_of_the_smile() -> None:
     world = listed(EXPIRY)
     snapshot = world.snapshot(at(MONDAY, "10:00"))
-    whole, found = watch(snapshot, ParityWatch(), HELD, REFRESH, False)
+    whole, found = watch(snapshot, ParityWatch(), HELD, RULES, False)
     lowest = min((one for one in found.lines if one.right is Right.PUT), key=lambda one: one.strike)
     here = snapshot.quotes[lowest.con_id]
     gone = replace(snapshot, quotes={**snapshot.quotes, lowest.con_id: replace(here, bid=None)})
-    (reading,) = watch(gone, ParityWatch(), HELD, REFRESH, False)[0].readings
+    (reading,) = watch(gone, ParityWatch(), HELD, RULES, False)[0].readings
     before = whole.readings[0].smile
     assert len(reading.smile) == len(before) - 1
     assert [point[0] for point in reading.smile] == pytest.approx(

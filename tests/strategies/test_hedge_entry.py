@@ -19,8 +19,8 @@ ORDER = Order("L1", "near-term-2020-02-27", 3_000.0, True, "near-term layer fire
 RULES = hedge_rules()
 
 
-def world(**changes: float) -> World:
-    made = World(vix_future=26.0, **changes)
+def world() -> World:
+    made = World(vix_future=26.0)
     made.list_vix(EXPIRY)
     return made
 

@@ -142,6 +142,9 @@ def test_a_window_in_which_one_series_never_moved_tells_nothing() -> None:
     flat = state([(0.01 * (-1) ** k, 0.0) for k in range(60)] + [(0.02, 0.02)])
     found = measure(flat, RULES)
     assert (found.measure, found.divergent) == (None, None)
-    assert divergence_reading(found, date(2005, 2, 1)).reason == "the window never moved"
+    assert (
+        divergence_reading(found, date(2005, 2, 1), RULES.divergence_age_max_days).reason
+        == "the window never moved"
+    )
     still = state([(0.0, 0.01 * (-1) ** k) for k in range(61)])
     assert measure(still, replace(RULES, divergence_definition="gap")).divergent is None
