@@ -78,14 +78,19 @@ def count_session(
     mid, l2 = count_mid_term(state.mid, seen, bool(l1.fired), divergence, rules)
     beta = count_beta(state.beta, seen, rules)
     layer, l3 = count_reserve(state.reserve, seen, cost_of(seen, beta, rules), rules)
-    pair = front_vx_pair(seen.session)
-    vx1, vx2 = seen.curve.get(pair[0]), seen.curve.get(pair[1])
+    vx1, vx2 = front_prices(seen)
     curve, _, _ = regime(state.curve, seen.session, vx1, vx2, seen.vix, rules.regime)
     z = l3.readings[0].value
     counted = LayersState(
         near, mid, macro, layer, beta, curve, seen.session, z, _still_confirmed(mid.trigger, l2)
     )
     return counted, dict(zip(LAYERS, (l1, l2, l3), strict=True))
+
+
+def front_prices(seen: SessionInputs) -> tuple[float | None, float | None]:
+    """The settlements of the front pair, in points; None where one is missing."""
+    pair = front_vx_pair(seen.session)
+    return seen.curve.get(pair[0]), seen.curve.get(pair[1])
 
 
 def count_near_term(

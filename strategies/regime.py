@@ -10,7 +10,11 @@ from enum import StrEnum
 
 from market.rounding import round_ratio
 from market.sessions import sessions_between
+from strategies.base import Reading
 from strategies.rules import RegimeRules
+
+#: The name under which the label is told.
+STRATEGY = "regime"
 
 
 class Regime(StrEnum):
@@ -76,13 +80,48 @@ def regime(
         state = replace(state, regime=at_once, exit_closes=0)
     else:
         closes = state.exit_closes + 1 if _speaks_for_leaving(before, at_once, b, rules) else 0
-        needed = rules.calm_exit_sessions if before is Regime.CALM else rules.curve_exit_sessions
-        left = before is not Regime.NORMAL and closes >= needed
+        left = before is not Regime.NORMAL and closes >= _closes_needed(before, rules)
         state = replace(state, regime=at_once if left else before, exit_closes=0 if left else closes)
     if before is Regime.CRISIS and state.regime is not Regime.CRISIS:
         state = replace(state, crisis_left=session, flat_since=False)
     state = _with_echo(replace(state, last_session=session), session, b, rules)
     return state, state.regime, state.echo_since is not None
+
+
+def regime_readings(
+    state: RegimeState,
+    session: date,
+    vx1: float | None,
+    vx2: float | None,
+    vix: float | None,
+    rules: RegimeRules,
+) -> tuple[Reading, ...]:
+    """Every condition behind the label of a session just counted: `state` is the one that count returned."""
+    known = vx1 is not None and vx2 is not None and vx1 > 0.0 and vx2 > 0.0
+    b = round_ratio(vx1 / vx2 - 1.0) if known and vx1 is not None and vx2 is not None else None
+    contango = round_ratio(vx2 / vx1 - 1.0) if known and vx1 is not None and vx2 is not None else None
+    day, no_price = session.isoformat(), "a price of the front pair is missing"
+
+    def read(name: str, value: float | None, limit: float, relation: str, reason: str) -> Reading:
+        fired = None
+        if value is not None:
+            fired = {">": value > limit, "<": value < limit, ">=": value >= limit}[relation]
+        return Reading(name, value, limit, relation, fired, day, reason="" if value is not None else reason)
+
+    is_echo, needed = state.echo_since is not None, _closes_needed(state.regime, rules)
+    left = "" if state.crisis_left is None else f"crisis left {state.crisis_left.isoformat()}"
+    return (
+        read("curve_stress", b, rules.stress_above_fraction, ">", no_price),
+        read("curve_crisis", b, rules.crisis_above_fraction, ">", no_price),
+        read("closes_to_leave", float(state.exit_closes), float(needed), ">=", ""),
+        read("calm_contango", contango, rules.calm_contango_min_fraction, ">=", no_price),
+        read("calm_vix", vix, rules.calm_vix_below_pts, "<", "the index is missing"),
+        Reading("echo", float(is_echo), 1.0, "=", is_echo, day, left),
+    )
+
+
+def _closes_needed(label: Regime, rules: RegimeRules) -> int:
+    return rules.calm_exit_sessions if label is Regime.CALM else rules.curve_exit_sessions
 
 
 def _label(b: float, contango: float, vix: float | None, rules: RegimeRules) -> Regime:

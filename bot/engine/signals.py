@@ -20,9 +20,11 @@ from bot.events import DISTRIBUTION, NET_ADVANCES, VX_SETTLEMENT, ObservationsKn
 from market.contract import Contract, SecurityType
 from market.rounding import round_price
 from market.sessions import next_session, previous_session, sessions_between
-from strategies import vix_hedge
+from strategies import regime, vix_hedge
 from strategies.base import Reading
-from strategies.layers import LAYERS, STRATEGY_OF, Verdict, count_near_term, count_session
+from strategies.layers import LAYERS, STRATEGY_OF, Verdict, count_near_term, count_session, front_prices
+from strategies.regime import Regime, regime_readings
+from strategies.rules import SignalRules
 from strategies.session_inputs import SessionInputs
 
 BREADTH_SYMBOL = "AD-NYSE"
@@ -169,10 +171,30 @@ def _count(
         tuple(state.structures.values()),
         parameters.budget,
     )
+    before = state.layers.curve.regime
     step = Step(replace(state, layers=layers, hedge=hedge))
-    for layer in LAYERS if is_last else ():
+    if not is_last:
+        return step
+    for layer in LAYERS:
         step = step.then(_verdict(step.state, layer, verdicts[layer], day, time))
-    return step
+    return step.then(_label(step.state, parameters.signals, seen, before, time))
+
+
+def _label(
+    state: EngineState, rules: SignalRules, seen: SessionInputs, before: Regime, time: datetime
+) -> Step:
+    """Tell the regime in which the coming session trades, and what stands for and against leaving it."""
+    curve = state.layers.curve
+    reason = f"the regime is {curve.regime}"
+    if curve.last_session != seen.session:
+        reason = f"{reason}, carried: a price is missing"
+    elif curve.regime is not before:
+        reason = f"{reason}, was {before}"
+    if curve.echo_since is not None:
+        reason = f"{reason}; an echo since {curve.echo_since}"
+    vx1, vx2 = front_prices(seen)
+    readings = regime_readings(curve, seen.session, vx1, vx2, seen.vix, rules.regime)
+    return _told(state, regime.STRATEGY, Verb.READ, reason, seen.session, readings, time)
 
 
 def _verdict(state: EngineState, layer: str, verdict: Verdict, day: date, time: datetime) -> Step:
@@ -201,10 +223,22 @@ def _tell(
     readings: tuple[Reading, ...],
     time: datetime,
 ) -> Step:
+    return _told(state, STRATEGY_OF[layer], verb, reason, session, readings, time)
+
+
+def _told(
+    state: EngineState,
+    strategy: str,
+    verb: Verb,
+    reason: str,
+    session: date,
+    readings: tuple[Reading, ...],
+    time: datetime,
+) -> Step:
     number = state.decisions + 1
     decision = Decision(
         decision_id=decision_id(time, number),
-        strategy=STRATEGY_OF[layer],
+        strategy=strategy,
         verb=verb,
         reason=reason,
         session=session,

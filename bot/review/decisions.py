@@ -16,9 +16,10 @@ _NAMES: dict[str, frozenset[str]] = {
     "l1": frozenset({"l1", "near_term", "vix_hedge"}),
     "l2": frozenset({"l2", "mid_term"}),
     "l3": frozenset({"l3", "reserve"}),
+    "regime": frozenset({"regime"}),
 }
 _RISK = "risk"
-ASKED = "L1, L2, L3, condor or risk"
+ASKED = "L1, L2, L3, condor, regime or risk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +62,5 @@ def short_name(strategy: str) -> str:
     """The name a person types for a strategy: `condor`, `L1`, `L2`, `L3`, or its own."""
     for short, names in _NAMES.items():
         if strategy.lower() in names:
-            return short.upper() if short != "condor" else short
+            return short.upper() if short in ("l1", "l2", "l3") else short
     return strategy

@@ -100,7 +100,8 @@ class VirtualHouse:
     interval_s: float = 5.0
     commit_interval: timedelta = timedelta(minutes=1)
     feeds: Mapping[str, str] = field(default_factory=dict)
-    away_s: float = AWAY_S  # between two lives
+    away_s: float = AWAY_S  # between two lives ...
+    wakes: Sequence[datetime] = ()  # ... unless it is said when the next one begins
     killers: list[Killer] = field(default_factory=list)
     lives: int = 0
     entitlements: Entitlements | None = None
@@ -126,12 +127,15 @@ class VirtualHouse:
                 injector.restart_nightly(self.restart)
         server = await loop.create_server(lambda: GatewayProtocol(gateway), HOST, PORT)
         driving = loop.create_task(drive(gateway, timedelta(seconds=self.interval_s), clock.sleep_until))
-        for end in [*ends, until]:
+        for number, end in enumerate([*ends, until]):
             killer = end if isinstance(end, Killer) else Killer()
             self.killers.append(killer)
             if await self._live(clock, killer, end if isinstance(end, datetime) else until) and end == until:
                 break
-            await asyncio.sleep(self.away_s)
+            if number < len(self.wakes):
+                await clock.sleep_until(self.wakes[number])
+            else:
+                await asyncio.sleep(self.away_s)
         driving.cancel()
         server.close()
         venue = Venue.of_state(exchange._state())

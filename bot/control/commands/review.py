@@ -80,7 +80,7 @@ def replay(
 
 def why(
     strategy: Annotated[
-        str | None, typer.Argument(metavar="LAYER|condor", help="L1, L2, L3 or condor.")
+        str | None, typer.Argument(metavar="LAYER|condor|regime", help="L1, L2, L3, condor or regime.")
     ] = None,
     at: Annotated[str | None, typer.Option(help="Moment to explain (ISO; New York without a zone).")] = None,
     journal: Flagged = None,
@@ -127,7 +127,9 @@ def logs(
     since: Annotated[
         str | None, typer.Option(help="A span before the journal's end (2h, 1d, 1w) or a time.")
     ] = None,
-    strategy: Annotated[str, typer.Option("--strategy", "--layer", help="L1, L2, L3, condor or risk.")] = "",
+    strategy: Annotated[
+        str, typer.Option("--strategy", "--layer", help="L1, L2, L3, condor, regime or risk.")
+    ] = "",
     decision: Annotated[str, typer.Option(help="Only one verb: open, close, hold, deny, fire ...")] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One canonical JSON line for each decision.")] = False,

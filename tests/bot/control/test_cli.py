@@ -181,7 +181,7 @@ def test_why_draws_the_truth_table(alvh: Shell, journal: Path) -> None:
     assert "front_backwardation" in ended.out
     assert "> 0.08" in ended.out
     found = alvh("why", "--json").json
-    assert [each["strategy"] for each in found["strategies"]] == ["L1", "L2", "L3", "condor"]
+    assert [each["strategy"] for each in found["strategies"]] == ["L1", "L2", "L3", "condor", "regime"]
     assert (
         alvh("why", "L1", "--at", "2020-02-27T09:20", "--json").json["strategies"][0]["decision"]["verb"]
         == "fire"

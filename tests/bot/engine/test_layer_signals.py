@@ -76,7 +76,9 @@ def test_each_layer_that_fires_waits_for_the_next_session_in_one_campaign() -> N
         "near_term": Verb.FIRE,
         "mid_term": Verb.READ,
         "reserve": Verb.FIRE,
+        "regime": Verb.READ,
     }
+    assert by_strategy(first)["regime"].reason == "the regime is CRISIS, was NORMAL"
     second = next_day(first.state)
     assert by_strategy(second)["mid_term"].verb is Verb.FIRE
     hedge = second.state.hedge

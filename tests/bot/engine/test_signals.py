@@ -100,6 +100,9 @@ def test_a_missing_value_leaves_the_session_unknown() -> None:
     state = after(ready(), breadth(days), *settlements(days[:-1], 20.0, 21.0), time=MORNING)
     (decision,) = told(settled(state))
     assert (decision.verb, decision.reason) == (Verb.READ, "the near-term layer is unknown")
+    label = next(one for one in settled(state).decisions if one.strategy == "regime")
+    assert label.reason == "the regime is NORMAL, carried: a price is missing"
+    assert [one.fired for one in label.readings] == [None, None, False, None, None, False]
 
 
 def test_a_quiet_session_is_told_as_one_that_does_not_fire() -> None:
