@@ -106,7 +106,7 @@ def test_an_earlier_moment_is_explained_by_what_was_known_then(tmp_path: Path) -
 
 
 def test_without_a_name_every_strategy_is_explained(recorded: Path) -> None:
-    assert [each.strategy for each in explain(recorded, None)] == ["L1", "L2", "L3", "condor"]
+    assert [each.strategy for each in explain(recorded, None)] == ["L1", "L2", "L3", "condor", "regime"]
 
 
 def test_a_halt_is_told_beside_every_explanation_from_then_on(recorded: Path) -> None:
