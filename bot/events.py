@@ -12,6 +12,7 @@ from typing import Any
 
 from market.contract import Combo, Contract
 from market.order import Fill, OrderStatus
+from market.records import quickly_made
 from market.series import Observation
 
 # Names of slow series that the engine itself reads; a settlement's name ends with the day the future settles.
@@ -96,6 +97,7 @@ class OptionsListed:
     rows: tuple[tuple[float, int, int], ...]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class QuotesTaken:
     """Quotes that changed since the last snapshot: (con_id, bid, ask, last).
@@ -118,6 +120,7 @@ class ObservationsKnown:
     observations: tuple[Observation, ...]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class AccountTaken:
     """The account's figures as the broker states them, in USD."""
@@ -140,6 +143,7 @@ class MarginTold:
     reason: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class OrderReported:
     """Broker evidence about an order.
@@ -155,6 +159,7 @@ class OrderReported:
     reason: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Executed:
     """One execution of one leg (never the combo's own line)."""
@@ -163,6 +168,7 @@ class Executed:
     contract: Contract
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CommissionReported:
     """The commission of an execution."""
@@ -260,6 +266,7 @@ Event = (
 )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class PlaceOrder:
     """Send a new order.
@@ -274,6 +281,7 @@ class PlaceOrder:
     limit: float
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ReplaceOrder:
     """Move the limit of a working order."""
@@ -282,6 +290,7 @@ class ReplaceOrder:
     limit: float
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
     """Cancel a working order."""
@@ -309,6 +318,7 @@ class ListOptions:
     expiry: date
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class StreamLines:
     """The full set of contracts to stream from now on, ascending by con_id."""
@@ -338,6 +348,7 @@ class Alert:
 Command = PlaceOrder | ReplaceOrder | CancelOrder | AskMargin | ListOptions | StreamLines | Reconcile | Alert
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class TimedEvent:
     """An event and the moment it was taken, aware, by the product's own clock."""

@@ -14,6 +14,8 @@ from enum import StrEnum
 from functools import lru_cache
 from math import inf
 
+from market.records import quickly_made
+
 
 class SecurityType(StrEnum):
     """The broker's names for kinds of contract."""
@@ -51,6 +53,7 @@ class Action(StrEnum):
         return Action.SELL if self is Action.BUY else Action.BUY
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Contract:
     """One tradable or observable instrument.
@@ -93,6 +96,7 @@ class Contract:
         return " ".join(parts)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Leg:
     """`ratio` contracts of `contract` a unit of the combo, bought or sold by the combo's buyer."""
@@ -107,6 +111,7 @@ class Leg:
         return self.ratio if self.action is Action.BUY else -self.ratio
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Combo:
     """One or more legs traded together at one net price.
@@ -118,6 +123,10 @@ class Combo:
     legs: tuple[Leg, ...]
     # What the payoff range was found to be. Every check of a review asks for it; it is no part of the value.
     _range: tuple[float, float] | None = field(default=None, init=False, repr=False, compare=False)
+    # The same for the legs as signed contracts.
+    _signed: tuple[tuple[Contract, int], ...] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     def __hash__(self) -> int:
         # As for a contract: what is kept by combo is asked for at every look.
@@ -138,6 +147,15 @@ class Combo:
     def multiplier(self) -> int:
         """USD per point of the net price."""
         return self.legs[0].contract.multiplier
+
+    @property
+    def signed(self) -> tuple[tuple[Contract, int], ...]:
+        """Contracts a unit gains, leg by leg; negative when sold."""
+        known = self._signed
+        if known is None:
+            known = tuple((leg.contract, leg.signed_ratio) for leg in self.legs)
+            object.__setattr__(self, "_signed", known)
+        return known
 
     def reversed(self) -> "Combo":
         """The combo that undoes this one when bought."""
@@ -193,8 +211,8 @@ def net_contracts(units: Iterable[tuple[Combo, int]]) -> dict[Contract, int]:
     """Contracts held after buying each combo `quantity` times, without the legs that net to nothing."""
     net: dict[Contract, int] = {}
     for combo, quantity in units:
-        for leg in combo.legs:
-            net[leg.contract] = net.get(leg.contract, 0) + quantity * leg.signed_ratio
+        for contract, ratio in combo.signed:
+            net[contract] = net.get(contract, 0) + quantity * ratio
     return {contract: held for contract, held in net.items() if held}
 
 

@@ -153,8 +153,13 @@ def t_years(now: datetime, trading_class: str, expiry: date) -> float:
     if now.tzinfo is None:
         raise ValueError(f"{now} needs a time zone")
     # In UTC, because subtraction within one zone counts wall-clock hours: one off across a DST change.
-    left = option_expiry_instant(trading_class, expiry).astimezone(UTC) - now.astimezone(UTC)
+    left = _expiry_in_utc(trading_class, expiry) - now.astimezone(UTC)
     return max(left.total_seconds(), 0.0) / _YEAR_S
+
+
+@lru_cache(maxsize=256)
+def _expiry_in_utc(trading_class: str, expiry: date) -> datetime:
+    return option_expiry_instant(trading_class, expiry).astimezone(UTC)
 
 
 def _vix_settlement(spx_friday: date) -> date:

@@ -13,6 +13,7 @@ on ln b: one step settles an index option, two an option at any distance. What d
 from __future__ import annotations
 
 import math
+from math import erfc, exp, log, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,11 @@ _BISECTIONS = 80
 # relative in d.
 _BACHELIER_NUMERATOR = (0.00559316, 0.130427, 0.94572, 6.28897)
 _BACHELIER_DENOMINATOR = (0.0111365, 0.154324, 1.0)
+(_N3, _N2, _N1, _N0), (_D2, _D1, _D0) = _BACHELIER_NUMERATOR, _BACHELIER_DENOMINATOR
+
+# Up to here exp(y^2) loses no more than a bit or two to the rounding of y^2, for which scaled_erfc_scalar
+# splits y.
+_PLAIN_WITHIN = 2.0
 
 
 def scaled_gap(h: FloatArray, half: FloatArray) -> FloatArray:
@@ -77,21 +83,26 @@ def implied_deviation(
 
 def implied_deviation_scalar(x: float, price: float) -> tuple[float, float]:
     """`implied_deviation` of one element without a start, in plain floats, to the last few bits the same."""
-    log_price = math.log(price)
+    log_price = log(price)
     s = _bachelier_guess_scalar(x, price)
     for _ in range(_COLD_STEPS):
         h, half = x / s, 0.5 * s
-        gap = scaled_erfc_scalar(-(h + half) * SQRT_HALF) - scaled_erfc_scalar(-(h - half) * SQRT_HALF)
+        near, far = -(h + half) * SQRT_HALF, -(h - half) * SQRT_HALF
+        if near > -_PLAIN_WITHIN and far < _PLAIN_WITHIN:
+            gap = exp(near * near) * erfc(near) - exp(far * far) * erfc(far)
+        else:
+            gap = scaled_erfc_scalar(near) - scaled_erfc_scalar(far)
         if gap <= 0.0:
             break
         elasticity = _SQRT_TWO_OVER_PI * s / gap
         h2, t2 = h * h, half * half
-        newton = (log_price - math.log(gap) + _LN_TWO + 0.5 * (h2 + t2)) / elasticity
+        newton = (log_price - log(gap) + _LN_TWO + 0.5 * (h2 + t2)) / elasticity
         p = h2 - t2 - elasticity
         q = (p - elasticity) * p - (3.0 * h2 + t2)
         divisor = 1.0 + newton * (p + newton * q * (1.0 / 6.0)) or math.nan
         s += s * newton * (1.0 + 0.5 * newton * p) / divisor
-        if abs(newton) <= _SETTLED_NEWTON_STEP * min(1.0, elasticity):
+        limit = _SETTLED_NEWTON_STEP * elasticity if elasticity < 1.0 else _SETTLED_NEWTON_STEP
+        if -limit <= newton <= limit:
             return s, elasticity
         if not 0.0 < s < LARGEST_S:
             break
@@ -99,12 +110,12 @@ def implied_deviation_scalar(x: float, price: float) -> tuple[float, float]:
 
 
 def _bachelier_guess_scalar(x: float, price: float) -> float:
-    distance = max(1e-06 * price, -x)
-    z = math.log(1.0 + distance * (1.0 + distance * distance * (1.0 / 24.0)) / price)
-    (n3, n2, n1, n0), (d2, d1, d0) = _BACHELIER_NUMERATOR, _BACHELIER_DENOMINATOR
-    s = distance * math.sqrt((((n3 * z + n2) * z + n1) * z + n0) / ((d2 * z + d1) * z + d0)) / z
+    distance, least = -x, 1e-06 * price
+    distance = max(distance, least)
+    z = log(1.0 + distance * (1.0 + distance * distance * (1.0 / 24.0)) / price)
+    s = distance * sqrt((((_N3 * z + _N2) * z + _N1) * z + _N0) / ((_D2 * z + _D1) * z + _D0)) / z
     e = s * s * (1.0 / 24.0)
-    e = min(0.3, e)
+    e = min(e, 0.3)
     return s * (1.0 + e / (1.0 - 2.0 * e))
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from market.contract import Combo
+from market.records import quickly_made
 
 
 class OrderStatus(StrEnum):
@@ -103,6 +104,7 @@ def may_become(current: OrderStatus, following: OrderStatus) -> bool:
     return following in TRANSITIONS[current]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Order:
     """An order for `quantity` units of `combo` at a signed limit.

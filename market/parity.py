@@ -12,12 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from operator import mul
 from statistics import median
 
 import numpy as np
 import numpy.typing as npt
 
 from market.normal import FloatArray
+from market.records import quickly_made
 from market.rounding import round_price, round_ratio
 
 BoolArray = npt.NDArray[np.bool_]
@@ -25,6 +27,9 @@ Row = tuple[float, float, float, float, float]  # strike, call bid and ask, put 
 
 MIN_STRIKES = 8
 STRIKE_BAND = 0.08
+
+_INF, _NAN = math.inf, math.nan
+_PRICE_STEP = 1e-6
 
 
 class ParityFault(StrEnum):
@@ -44,6 +49,7 @@ class ArbitrageKind(StrEnum):
     NOT_CONVEX = "not_convex"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ParityForward:
     """Forward in points, discount factor, continuous yearly rates and how well the strikes agree."""
@@ -56,6 +62,7 @@ class ParityForward:
     strikes_used: int
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ForwardBounds:
     """Where dealable prices leave the forward; None on a side without quotes. Crossed: suspect data."""
@@ -124,20 +131,22 @@ def regression(
     w: list[float] = []
     reach, least_variance = band * spot, tick * tick
     for strike, cb, ca, pb, pa in rows:
-        if abs(strike - spot) <= reach and 0.0 < cb <= ca < math.inf and 0.0 < pb <= pa < math.inf:
+        if 0.0 < cb <= ca < _INF and 0.0 < pb <= pa < _INF and abs(strike - spot) <= reach:
             k.append(strike - spot)
             y.append(0.5 * (cb + ca) - 0.5 * (pb + pa))
-            w.append(1.0 / max((ca - cb) * (ca - cb) + (pa - pb) * (pa - pb), least_variance))
+            variance = (ca - cb) * (ca - cb) + (pa - pb) * (pa - pb)
+            w.append(1.0 / (max(least_variance, variance)))
     if len(k) < max(min_strikes, 2):
         return ParityFault.TOO_FEW_STRIKES
     total = math.fsum(w)
-    k_mean = math.fsum(a * b for a, b in zip(w, k, strict=True)) / total
-    y_mean = math.fsum(a * b for a, b in zip(w, y, strict=True)) / total
-    covariance = math.fsum(a * (b - k_mean) * (c - y_mean) for a, b, c in zip(w, k, y, strict=True))
-    slope = covariance / math.fsum(a * (b - k_mean) ** 2 for a, b in zip(w, k, strict=True))
+    k_mean = math.fsum(map(mul, w, k)) / total
+    y_mean = math.fsum(map(mul, w, y)) / total
+    away = [b - k_mean for b in k]
+    covariance = math.fsum([a * b * (c - y_mean) for a, b, c in zip(w, away, y, strict=True)])
+    slope = covariance / math.fsum([a * (b * b) for a, b in zip(w, away, strict=True)])
     if not slope < 0.0:
         return ParityFault.DISCOUNT_NOT_POSITIVE
-    residuals = [abs(c - y_mean - slope * (b - k_mean)) for b, c in zip(k, y, strict=True)]
+    residuals = [abs(c - y_mean - slope * b) for b, c in zip(away, y, strict=True)]
     mad = round_price(median(residuals))
     if mad > tick:
         return ParityFault.RESIDUALS_TOO_LARGE
@@ -195,15 +204,16 @@ def executable_bounds(
 
 def dealable_bounds(rows: Iterable[Row], discount: float, cost: float = 0.0) -> ForwardBounds:
     """`executable_bounds` of quotes that stand side by side already."""
-    lows: list[float] = []
-    highs: list[float] = []
+    lowest, highest = -_INF, _INF
     for strike, cb, ca, pb, pa in rows:
-        if 0.0 < cb < math.inf and 0.0 < pa < math.inf:
-            lows.append(strike + (cb - pa - cost) / discount)
-        if 0.0 < ca < math.inf and 0.0 < pb < math.inf:
-            highs.append(strike + (ca - pb + cost) / discount)
-    lo = round_price(max(lows)) if lows else None
-    hi = round_price(min(highs)) if highs else None
+        if 0.0 < cb < _INF and 0.0 < pa < _INF:
+            at = strike + (cb - pa - cost) / discount
+            lowest = max(lowest, at)
+        if 0.0 < ca < _INF and 0.0 < pb < _INF:
+            at = strike + (ca - pb + cost) / discount
+            highest = min(highest, at)
+    lo = round_price(lowest) if lowest > -_INF else None
+    hi = round_price(highest) if highest < _INF else None
     return ForwardBounds(lo, hi, crossed=lo is not None and hi is not None and lo > hi)
 
 
@@ -241,20 +251,21 @@ def clean_pair(
 ) -> tuple[float, float, bool, bool]:
     """Call and put mid of one strike, NaN for none, and which of them parity replaced; see `clean_mids`."""
     strike, call_bid, call_ask, put_bid, put_ask = row
-    call = 0.5 * (call_bid + call_ask) if 0.0 < call_bid <= call_ask < math.inf else math.nan
-    put = 0.5 * (put_bid + put_ask) if 0.0 < put_bid <= put_ask < math.inf else math.nan
+    call = 0.5 * (call_bid + call_ask) if 0.0 < call_bid <= call_ask < _INF else _NAN
+    put = 0.5 * (put_bid + put_ask) if 0.0 < put_bid <= put_ask < _INF else _NAN
     parity = discount * (forward - strike)
     call_spread, put_spread = call_ask - call_bid, put_ask - put_bid
+    broken_by = abs(call - put - parity) - 0.5 * (call_spread + put_spread) - cost
     # Rounded, so that a residual equal to the half-spreads does not break parity by its last bit.
-    if not round_price(abs(call - put - parity) - 0.5 * (call_spread + put_spread) - cost) > 0.0:
+    if not (broken_by > 0.0 and round_price(broken_by) > 0.0):
         return round_price(call), round_price(put), False, False
     wider = round_price(call_spread - put_spread)
     is_call = wider > 0.0 or (wider == 0.0 and strike < forward)
     new_call = put + parity if is_call else call
     new_put = put if is_call else call - parity
     return (
-        round_price(new_call if new_call >= 0.0 else math.nan),
-        round_price(new_put if new_put >= 0.0 else math.nan),
+        round_price(new_call if new_call >= 0.0 else _NAN),
+        round_price(new_put if new_put >= 0.0 else _NAN),
         is_call,
         not is_call,
     )
@@ -279,18 +290,21 @@ def arbitrage_among(
     found: list[ArbitrageViolation] = []
 
     def report(kind: ArbitrageKind, amount: float, *at: float) -> None:
-        if amount < 0.0 <= tolerance:
-            return
         broken_by = round_price(amount)
         if broken_by > tolerance:
             found.append(ArbitrageViolation(kind, at, broken_by))
 
+    # What rounds to no more than the tolerance is not looked at closer; nearly everything is well below.
+    least = tolerance - _PRICE_STEP
     for (k1, c1), (k2, c2) in pairwise(ladder):
-        report(ArbitrageKind.CALL_SPREAD_NEGATIVE, c2 - c1, k1, k2)
-        report(ArbitrageKind.CALL_SPREAD_ABOVE_WIDTH, c1 - c2 - discount * (k2 - k1), k1, k2)
+        if c2 - c1 > least:
+            report(ArbitrageKind.CALL_SPREAD_NEGATIVE, c2 - c1, k1, k2)
+        if c1 - c2 - discount * (k2 - k1) > least:
+            report(ArbitrageKind.CALL_SPREAD_ABOVE_WIDTH, c1 - c2 - discount * (k2 - k1), k1, k2)
     for (k1, c1), (k2, c2), (k3, c3) in zip(ladder, ladder[1:], ladder[2:], strict=False):
         chord = ((k3 - k2) * c1 + (k2 - k1) * c3) / (k3 - k1)
-        report(ArbitrageKind.NOT_CONVEX, c2 - chord, k1, k2, k3)
+        if c2 - chord > least:
+            report(ArbitrageKind.NOT_CONVEX, c2 - chord, k1, k2, k3)
     return tuple(found)
 
 

@@ -169,7 +169,7 @@ def volatility_and_delta(
     sign = 1.0 if is_call else -1.0
     intrinsic = sign * (discount * (forward - strike))
     time_value = price - intrinsic if intrinsic > 0.0 else price
-    if not _SMALLEST_PRICE < time_value < discount * min(strike, forward):
+    if not _SMALLEST_PRICE < time_value < discount * (min(forward, strike)):
         return None
     scaled = time_value / (discount * sqrt(forward * strike))
     if scaled <= 0.0:
@@ -179,16 +179,13 @@ def volatility_and_delta(
     unresolved = time_value * elasticity < price * (_PRICE_NOISE / _RESOLUTION)
     if unresolved or elasticity < _SMALLEST_ELASTICITY:
         return None
-    return s / root_t, _delta(log_moneyness, s, sign)
+    return s / root_t, sign * 0.5 * erfc(-sign * (log_moneyness / s + 0.5 * s) * SQRT_HALF)
 
 
 def delta_of_one(forward: float, strike: float, t_years: float, sigma: float, is_call: bool) -> float:
     """`delta_forward` of one option in plain floats, for a positive time and volatility."""
-    return _delta(log(forward / strike), sigma * sqrt(t_years), 1.0 if is_call else -1.0)
-
-
-def _delta(log_moneyness: float, s: float, sign: float) -> float:
-    return sign * 0.5 * erfc(-sign * (log_moneyness / s + 0.5 * s) * SQRT_HALF)
+    s, sign = sigma * sqrt(t_years), 1.0 if is_call else -1.0
+    return sign * 0.5 * erfc(-sign * (log(forward / strike) / s + 0.5 * s) * SQRT_HALF)
 
 
 def _price(

@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from market.contract import Combo, Contract, Right
+from market.records import quickly_made
 from market.rounding import round_price, round_ratio
 
 FloatArray = NDArray[np.float64]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Quote:
     """Top of book of one contract, with the time of its last change by our clock (aware).
@@ -43,9 +45,10 @@ class Quote:
     @property
     def mid(self) -> float | None:
         """Middle of a two-sided market, else None."""
-        if self.bid is None or self.ask is None or self.bid > self.ask:
+        bid, ask = self.bid, self.ask
+        if bid is None or ask is None or bid > ask:
             return None
-        return round_price((self.bid + self.ask) / 2)
+        return round_price((bid + ask) / 2)
 
 
 def stamped(
@@ -73,6 +76,7 @@ _write_bid, _write_ask, _write_last, _write_time = (
 )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ComboQuote:
     """What buying one unit of a combo costs: `bid` and `ask` are signed cash prices, negative for a credit.
@@ -102,19 +106,23 @@ def combo_quote(combo: Combo, quotes: Mapping[int, Quote]) -> ComboQuote | None:
     and is worth nothing to a seller. A missing ask leaves the combo without a price.
     """
     bid = ask = 0.0
-    for leg in combo.legs:
-        quote = quotes.get(leg.contract.con_id)
-        if quote is None or quote.ask is None:
+    for contract, ratio in combo.signed:
+        quote = quotes.get(contract.con_id)
+        if quote is None:
             return None
-        leg_bid = quote.bid if quote.bid is not None else 0.0
-        if leg_bid > quote.ask:
+        leg_bid, leg_ask = quote.bid, quote.ask
+        if leg_ask is None:
             return None
-        if leg.signed_ratio > 0:
-            bid += leg.ratio * leg_bid
-            ask += leg.ratio * quote.ask
+        if leg_bid is None:
+            leg_bid = 0.0
+        if leg_bid > leg_ask:
+            return None
+        if ratio > 0:
+            bid += ratio * leg_bid
+            ask += ratio * leg_ask
         else:
-            bid -= leg.ratio * quote.ask
-            ask -= leg.ratio * leg_bid
+            bid += ratio * leg_ask
+            ask += ratio * leg_bid
     return ComboQuote(round_price(bid), round_price(ask))
 
 
@@ -181,7 +189,8 @@ def bid_and_ask(option: Contract | None, quotes: Mapping[int, Quote]) -> tuple[f
     quote = None if option is None else quotes.get(option.con_id)
     if quote is None:
         return nan, nan
-    return nan if quote.bid is None else quote.bid, nan if quote.ask is None else quote.ask
+    bid, ask = quote.bid, quote.ask
+    return nan if bid is None else bid, nan if ask is None else ask
 
 
 @lru_cache(maxsize=32)

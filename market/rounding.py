@@ -22,6 +22,7 @@ VOLATILITY_DECIMALS = 8
 
 _PRICE_UNIT, _RATIO_UNIT, _VOLATILITY_UNIT = 1e6, 1e9, 1e8
 _SURE_SCALED, _SURE_GAP = 1e13, 0.49  # scaled below 1e13, a value is off by less than 0.002 units
+_TO_WHOLE = 1.5 * 2.0**52  # floats of this size are whole: adding and taking it off rounds to the nearest
 _LAST_BITS = 4.0 * float(np.finfo(np.float64).eps)
 _EXACT_INTEGERS = 2.0**52
 
@@ -36,7 +37,7 @@ def round_price(value: float | FloatArray) -> float | FloatArray:
         # `_nearest`, spelled out for the rounding that is asked for most.
         scaled = value * _PRICE_UNIT
         if -_SURE_SCALED < scaled < _SURE_SCALED:
-            whole = round(scaled)
+            whole = (scaled + _TO_WHOLE) - _TO_WHOLE
             if -_SURE_GAP < scaled - whole < _SURE_GAP:
                 return whole / _PRICE_UNIT
         return round(value, PRICE_DECIMALS) + 0.0
@@ -73,7 +74,7 @@ def _nearest(value: float, decimals: int, unit: float) -> float:
     """
     scaled = value * unit
     if -_SURE_SCALED < scaled < _SURE_SCALED:
-        whole = round(scaled)
+        whole = (scaled + _TO_WHOLE) - _TO_WHOLE
         if -_SURE_GAP < scaled - whole < _SURE_GAP:
             return whole / unit
     return round(value, decimals) + 0.0

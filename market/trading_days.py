@@ -7,6 +7,7 @@ ask on each step.
 
 from bisect import bisect_left, bisect_right
 from datetime import date, timedelta
+from functools import lru_cache
 
 from market.holidays import FIRST_YEAR, LAST_YEAR, is_closed
 
@@ -39,11 +40,13 @@ def sessions(first: date, last: date) -> tuple[date, ...]:
     return _SESSIONS[bisect_left(_SESSIONS, first) : bisect_right(_SESSIONS, last)]
 
 
+@lru_cache(maxsize=256)
 def next_session(day: date) -> date:
     """The first session strictly after `day`."""
     return session_offset(day, 1)
 
 
+@lru_cache(maxsize=256)
 def previous_session(day: date) -> date:
     """The last session strictly before `day`."""
     return session_offset(day, -1)

@@ -27,11 +27,11 @@ def beta_delta(proposal: ProposedTrade, quantity: int, context: ReviewContext, l
     trade = Stake(proposal.combo, quantity, proposal.limit_worst)
     needed = [contract for contract, _ in context.held]
     orders = [order.stake for order in context.working]
-    needed += [leg.contract for stake in (*orders, trade) for leg in stake.combo.legs]
+    needed += [contract for stake in (*orders, trade) for contract, _ in stake.combo.signed]
     deltas = option_deltas(
         [one for one in needed if counts(one, levels)], context.quotes, levels, context.now
     )
-    own = [(leg.contract, leg.signed_ratio * quantity) for leg in proposal.combo.legs]
+    own = [(contract, ratio * quantity) for contract, ratio in proposal.combo.signed]
     net = beta_delta_usd([*context.held, *own], orders, deltas, levels)
     known = net is not None and context.nav_usd is not None and context.nav_usd > 0.0 and bool(levels)
     if not known or net is None or context.nav_usd is None:

@@ -221,10 +221,10 @@ def round_trips(proposal: ProposedTrade, context: ReviewContext, limits: RiskLim
 
 def self_cross(proposal: ProposedTrade, context: ReviewContext) -> Check:
     """No working order stands on the other side of one of the legs (I-16)."""
-    sides = {leg.contract.con_id: leg.signed_ratio for leg in proposal.combo.legs}
+    sides = {contract.con_id: ratio for contract, ratio in proposal.combo.signed}
     crossed = sum(
-        sides.get(leg.contract.con_id, 0) * leg.signed_ratio < 0
+        sides.get(contract.con_id, 0) * ratio < 0
         for order in context.working
-        for leg in order.combo.legs
+        for contract, ratio in order.combo.signed
     )
     return Check("self_cross", crossed, 0, crossed == 0)

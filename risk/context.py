@@ -11,6 +11,7 @@ from typing import Protocol
 
 from market.contract import Combo, Contract, net_contracts
 from market.quote import Quote
+from market.records import quickly_made
 from risk.exposure import Stake, only_pays_premium
 from risk.state import RiskState
 
@@ -41,6 +42,7 @@ class ProposedTrade(Protocol):
     def adjusts(self) -> bool: ...
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class LiveOrder:
     """An order that may still trade, UNKNOWN ones included. `price` is the worst its decision may accept."""
@@ -59,6 +61,7 @@ class LiveOrder:
         return Stake(self.combo, self.remaining, self.price, self.structure_id)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ToldMargin:
     """The broker's own figure: by how much `quantity` units raise the account's initial margin, in USD.
@@ -71,6 +74,7 @@ class ToldMargin:
     reason: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ReviewContext:
     """One instant of the account. `stakes` are whole units open, `loose` signed contracts outside of them.

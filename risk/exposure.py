@@ -13,12 +13,14 @@ from datetime import date
 from math import inf
 
 from market.contract import Combo, Contract, Right
+from market.records import quickly_made
 
 Group = tuple[str, date | None]
 OptionSide = tuple[str, date | None, Right]
 Claims = dict[float, tuple[int, int]]  # strike -> USD a point of puts, and of calls
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Stake:
     """`quantity` units of a combo bought at `price` points each (negative: a credit).
@@ -108,18 +110,19 @@ def worst_option_counts(held: Mapping[Contract, int], working: Iterable[Stake] =
 def net_options(combo: Combo) -> dict[OptionSide, int]:
     """Options gained for each class, expiry and right when a unit is bought."""
     net: dict[OptionSide, int] = {}
-    for leg in combo.legs:
-        if leg.contract.right is not None:
-            side = (*group_of(leg.contract), leg.contract.right)
-            net[side] = net.get(side, 0) + leg.signed_ratio
+    for contract, ratio in combo.signed:
+        if contract.right is not None:
+            side = (*group_of(contract), contract.right)
+            net[side] = net.get(side, 0) + ratio
     return net
 
 
 def _group(combo: Combo) -> Group:
-    groups = {group_of(leg.contract) for leg in combo.legs}
-    if len(groups) != 1:
-        raise ValueError("the legs of a combo settle on different values")
-    return groups.pop()
+    group = group_of(combo.legs[0].contract)
+    for contract, _ in combo.signed:
+        if group_of(contract) != group:
+            raise ValueError("the legs of a combo settle on different values")
+    return group
 
 
 def _group_loss(
@@ -145,8 +148,8 @@ def _claims(units: Iterable[tuple[Combo, int]]) -> Claims:
     """Options bought minus sold at each strike, netted once instead of valued leg by leg."""
     claims: Claims = {}
     for combo, quantity in units:
-        for leg in combo.legs:
-            _add_claim(claims, leg.contract, quantity * leg.signed_ratio)
+        for contract, ratio in combo.signed:
+            _add_claim(claims, contract, quantity * ratio)
     return claims
 
 
@@ -162,14 +165,17 @@ def _add_claim(claims: Claims, contract: Contract, count: int) -> None:
 
 def _worths_usd(claims: Claims, corners: Sequence[float]) -> list[float]:
     """Worth at each of the ascending corners, from zero on: one pass along the piecewise-linear payoff."""
-    worth = sum(puts * strike for strike, (puts, _) in claims.items())
-    slope = -sum(puts for puts, _ in claims.values())
+    worth, slope = 0.0, 0
+    for strike, (puts, _) in claims.items():
+        worth += puts * strike
+        slope -= puts
     worths, before = [], 0.0
     for corner in corners:
         worth += slope * (corner - before)
         worths.append(worth)
-        puts, above = claims.get(corner, (0, 0))
-        slope += puts + above
+        claim = claims.get(corner)
+        if claim is not None:
+            slope += claim[0] + claim[1]
         before = corner
     return worths
 
@@ -180,13 +186,20 @@ def _paid_usd(stake: Stake) -> float:
 
 def _slope(stakes: Sequence[Stake], orders: Sequence[Stake], odd: Sequence[tuple[Contract, int]]) -> int:
     """USD lost per point above the highest strike, the hurting orders filled."""
+    slope = 0
+    for stake in stakes:
+        slope += stake.quantity * _rise(stake.combo)
+    for order in orders:
+        slope += max(order.quantity * _rise(order.combo), 0)
+    for contract, count in odd:
+        if contract.right is not Right.PUT:
+            slope -= count * contract.multiplier
+    return slope
 
-    def rise(combo: Combo) -> int:
-        above = sum(leg.signed_ratio for leg in combo.legs if leg.contract.right is not Right.PUT)
-        return -above * combo.multiplier
 
-    slope = sum(stake.quantity * rise(stake.combo) for stake in stakes)
-    slope += sum(max(order.quantity * rise(order.combo), 0) for order in orders)
-    return slope - sum(
-        count * contract.multiplier for contract, count in odd if contract.right is not Right.PUT
-    )
+def _rise(combo: Combo) -> int:
+    above = 0
+    for contract, ratio in combo.signed:
+        if contract.right is not Right.PUT:
+            above += ratio
+    return -above * combo.multiplier

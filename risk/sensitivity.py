@@ -6,15 +6,15 @@ own implied volatility (METHOD 4.2), with the index in place of the forward: ove
 less than a strike.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 
 from market.contract import Contract, Right
 from market.pricing import volatility_and_delta
 from market.quote import Quote
 from market.rounding import round_price, round_ratio
 from market.sessions import t_years
-from risk.exposure import Stake, group_of
+from risk.exposure import Stake
 
 
 def option_deltas(
@@ -26,14 +26,20 @@ def option_deltas(
     intrinsic value, the option is as good as expired: one in the money, nothing out of it.
     """
     found: dict[Contract, float | None] = {}
-    groups: dict[tuple[object, ...], list[tuple[Contract, float]]] = {}
-    for contract in dict.fromkeys(contracts):
-        level, price = levels.get(contract.symbol), _price(quotes.get(contract.con_id))
-        found[contract] = None
-        if contract.right is not None and level is not None and level > 0.0 and price is not None:
-            groups.setdefault(group_of(contract), []).append((contract, price))
-    for members in groups.values():
-        found.update(_deltas(members, levels[members[0][0].symbol], now))
+    times: dict[tuple[str, date | None], float] = {}
+    for contract in contracts:
+        if contract in found:
+            continue
+        level, price, right = levels.get(contract.symbol), _price(quotes.get(contract.con_id)), contract.right
+        if right is None or level is None or level <= 0.0 or price is None:
+            found[contract] = None
+            continue
+        settles = contract.trading_class, contract.expiry
+        t = times.get(settles)
+        if t is None:
+            t = times[settles] = _years(now, contract)
+        valued = volatility_and_delta(price, level, contract.strike, t, 1.0, right is Right.CALL)
+        found[contract] = _expired(contract, level) if valued is None else round_ratio(valued[1])
     return found
 
 
@@ -57,8 +63,8 @@ def beta_delta_usd(
     high = low = base
     for order in orders:
         change = 0.0
-        for leg in order.combo.legs:
-            worth = _worth_usd(leg.contract, leg.signed_ratio * order.quantity, deltas, levels)
+        for contract, ratio in order.combo.signed:
+            worth = _worth_usd(contract, ratio * order.quantity, deltas, levels)
             if worth is None:
                 return None
             change += worth
@@ -81,20 +87,18 @@ def _worth_usd(
 
 
 def _price(quote: Quote | None) -> float | None:
-    if quote is None or quote.ask is None:
+    if quote is None:
         return None
-    bid = quote.bid if quote.bid is not None else 0.0
-    return None if bid > quote.ask else round_price((bid + quote.ask) / 2)
+    bid, ask = quote.bid, quote.ask
+    if ask is None:
+        return None
+    if bid is None:
+        bid = 0.0
+    return None if bid > ask else round_price((bid + ask) / 2)
 
 
-def _deltas(
-    members: Sequence[tuple[Contract, float]], level: float, now: datetime
-) -> Iterator[tuple[Contract, float]]:
-    first = members[0][0]
-    t = t_years(now, first.trading_class, first.expiry) if first.expiry is not None else 0.0
-    for one, price in members:
-        valued = volatility_and_delta(price, level, one.strike, t, 1.0, one.right is Right.CALL)
-        yield one, _expired(one, level) if valued is None else round_ratio(valued[1])
+def _years(now: datetime, contract: Contract) -> float:
+    return 0.0 if contract.expiry is None else t_years(now, contract.trading_class, contract.expiry)
 
 
 def _expired(contract: Contract, level: float) -> float:

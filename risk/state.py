@@ -6,6 +6,8 @@ The stricter of several causes wins.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from market.records import quickly_made
+
 
 class TradingState(StrEnum):
     """ACTIVE trades; REDUCING only lowers risk; HALTED only cancels."""
@@ -35,6 +37,7 @@ HALTING: frozenset[Cause] = frozenset({Cause.ACCOUNT, Cause.OPERATOR, Cause.HALT
 HEDGING_ALLOWED: frozenset[Cause] = frozenset({Cause.LOSS, Cause.DRAWDOWN})
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RiskState:
     """The causes in force now, each with a phrase that says what was seen."""

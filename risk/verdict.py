@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from market.records import quickly_made
+
 
 class Ruling(StrEnum):
     """The outcome of a review."""
@@ -12,6 +14,7 @@ class Ruling(StrEnum):
     DENIED = "denied"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Check:
     """One limit applied to one proposal.
@@ -25,6 +28,7 @@ class Check:
     passed: bool
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The result of all checks; `quantity` is what may be ordered, 0 when denied."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from market.contract import Combo, Contract, Right
 from market.quote import OptionChain, Quote, VixCurve, option_chain
+from market.records import quickly_made
 from market.rounding import round_price
 
 
@@ -23,6 +24,7 @@ class Intent(StrEnum):
     CLOSE = "close"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One measured condition.
@@ -41,6 +43,7 @@ class Reading:
     reason: str = ""  # why it is unknown
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Gate:
     """A precondition of acting.
@@ -53,6 +56,7 @@ class Gate:
     detail: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A wish to trade one structure, in units of its combo.
@@ -82,6 +86,7 @@ class Proposal:
     ] = ()  # named figures worth a line in the decision: delta, credit, break-evens ...
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Structure:
     """A condor or a hedge tranche: the unit that is opened, watched and closed, never a single leg.
@@ -184,6 +189,7 @@ class Structure:
         return fewest
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class MarketSnapshot:
     """All that a strategy may see of the market at one instant.
@@ -226,6 +232,7 @@ class MarketSnapshot:
         )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """What a strategy found at one instant.

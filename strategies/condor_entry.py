@@ -7,13 +7,14 @@ they stand when it opens.
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import zip_longest
 from math import floor, sqrt
 
 from market.contract import Combo, Contract, Right, iron_condor
 from market.quote import ComboQuote, combo_quote
+from market.records import quickly_made, replace
 from market.rounding import round_price, round_ratio
 from market.sessions import MARKET_TZ, regular_hours, t_years
 from market.tick import COMBO_TICK, round_down
@@ -40,6 +41,7 @@ from strategies.strikes import (
 WINGS_SHOWN = 3
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Entry:
     """The entry slot of this moment: its name, what is taken already, and where strikes are looked for."""
@@ -51,6 +53,7 @@ class Entry:
     window: StrikeWindow
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Shorts:
     """The short strikes and the market they were chosen in."""
@@ -60,6 +63,7 @@ class Shorts:
     call: DeltaStrike
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class View:
     """What the window shows: the lines it needs, and the short strikes once both sides are bracketed."""

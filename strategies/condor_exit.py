@@ -13,6 +13,7 @@ from functools import lru_cache
 from market.contract import Combo, Contract, Leg, Right
 from market.pricing import delta_of_one, volatility_and_delta
 from market.quote import ComboQuote, combo_quote
+from market.records import quickly_made
 from market.rounding import round_price, round_ratio
 from market.sessions import MARKET_TZ, days_to_expiry, regular_hours
 from market.tick import COMBO_TICK
@@ -43,6 +44,7 @@ SHIFT_OF = {Right.PUT: Due.SHIFT_PUTS, Right.CALL: Due.SHIFT_CALLS}
 CONDOR_LEGS = 4
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Hours:
     """Which exits may act now."""
@@ -51,6 +53,7 @@ class Hours:
     targets: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Exit:
     """What was measured of one condor, what is proposed for it, and its first breach of the stop.
@@ -81,7 +84,7 @@ def side_of(combo: Combo, right: Right) -> tuple[Leg, ...]:
 
 def has_shorts(structure: Structure) -> bool:
     """Whether anything is sold in it: bought options alone need no watching, they settle."""
-    return any(leg.signed_ratio < 0 for leg in structure.combo.legs)
+    return any(ratio < 0 for _, ratio in structure.combo.signed)
 
 
 def width_of(structure: Structure) -> float:
@@ -111,10 +114,10 @@ def short_deltas(structure: Structure, marked: Mark) -> tuple[tuple[Right, float
     if market is None or marked.value is None:
         return ()
     found = []
-    for leg, mid in zip(structure.combo.legs, marked.mids, strict=True):
-        strike, is_call = leg.contract.strike, leg.contract.right is Right.CALL
-        if leg.signed_ratio > 0:
+    for (contract, ratio), mid in zip(structure.combo.signed, marked.mids, strict=True):
+        if ratio > 0:
             continue
+        strike, is_call = contract.strike, contract.right is Right.CALL
         valued = volatility_and_delta(mid, market.forward, strike, market.t_years, market.discount, is_call)
         if valued is None:
             continue

@@ -15,6 +15,7 @@ from math import isnan, nan
 from market.contract import Combo, Contract, Right
 from market.parity import Row, clean_pair, dealable_bounds
 from market.quote import Quote, bid_and_ask
+from market.records import quickly_made
 from market.rounding import round_price
 from strategies.base import MarketSnapshot, Structure
 from strategies.expiry_parity import ParityWatch, other_right, spot_of
@@ -23,6 +24,7 @@ from strategies.ladder import Ladder, ladder
 from strategies.strikes import ForwardMarket
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Points a unit costs to buy back at clean mids, or None and the reason.
@@ -96,7 +98,7 @@ def marks(snapshot: MarketSnapshot, structures: Sequence[Structure], parity: Par
         if suspicion:
             found.append(Mark(None, suspicion, suspect=True))
             continue
-        if any(leg.contract.con_id not in snapshot.quotes for leg in combo.legs):
+        if not all(contract.con_id in snapshot.quotes for contract, _ in combo.signed):
             found.append(Mark(None, "a leg has no price"))
             continue
         if expiry not in markets:
@@ -122,8 +124,8 @@ def _plain(combo: Combo, quotes: Mapping[int, Quote]) -> Mark:
 
 
 def _clean(snapshot: MarketSnapshot, combo: Combo, market: ForwardMarket) -> Mark:
-    contract, quotes = combo.legs[0].contract, snapshot.quotes
-    cost = conversion_cost(contract.trading_class, contract.multiplier)
+    first, quotes = combo.legs[0].contract, snapshot.quotes
+    cost = conversion_cost(first.trading_class, first.multiplier)
     rows = [
         (strike, *bid_and_ask(call, quotes), *bid_and_ask(put, quotes))
         for strike, call, put in _pairs_of(snapshot, combo).at
@@ -137,9 +139,9 @@ def _clean(snapshot: MarketSnapshot, combo: Combo, market: ForwardMarket) -> Mar
         )
     clean = {row[0]: (row, *clean_pair(row, market.forward, market.discount, slack)) for row in rows}
     mids, repriced = [], []
-    for leg in combo.legs:
-        row, call, put, call_repriced, put_repriced = clean[leg.contract.strike]
-        is_call = leg.contract.right is Right.CALL
+    for contract, _ in combo.signed:
+        row, call, put, call_repriced, put_repriced = clean[contract.strike]
+        is_call = contract.right is Right.CALL
         mid, is_repriced = (call, call_repriced) if is_call else (put, put_repriced)
         if isnan(mid):
             mid = _from_partner(row, is_call, put if is_call else call, market)
@@ -148,7 +150,7 @@ def _clean(snapshot: MarketSnapshot, combo: Combo, market: ForwardMarket) -> Mar
             return Mark(None, "a leg has no price", market=market)
         mids.append(mid)
         if is_repriced:
-            repriced.append(leg.contract.describe())
+            repriced.append(contract.describe())
     return _valued(combo, tuple(mids), tuple(repriced), market)
 
 
@@ -168,7 +170,7 @@ def _valued(
     combo: Combo, mids: tuple[float, ...], repriced: tuple[str, ...], market: ForwardMarket | None
 ) -> Mark:
     """The value, if it lies within what the structure can be worth; anything else is a bad quote."""
-    value = round_price(-sum(leg.signed_ratio * mid for leg, mid in zip(combo.legs, mids, strict=True)))
+    value = round_price(-sum([ratio * mid for (_, ratio), mid in zip(combo.signed, mids, strict=True)]))
     most = round_price(-combo.payoff_range()[0])
     if not 0.0 <= value <= most:
         return Mark(None, f"mark {value:g} outside 0..{most:g}", market=market)

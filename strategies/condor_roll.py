@@ -7,11 +7,12 @@ release window, and no call side under stress.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from market.contract import Action, Combo, Contract, Leg, Right, joined
 from market.quote import ComboQuote, combo_quote
+from market.records import quickly_made, replace
 from market.rounding import round_price, round_ratio
 from market.sessions import MARKET_TZ
 from market.tick import COMBO_TICK, round_down
@@ -27,6 +28,7 @@ from strategies.strikes import DeltaStrike, ForwardMarket, choose, deltas, optio
 _ROLLED = frozenset({Due.ROLL_PUTS.value, Due.ROLL_CALLS.value})
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RollWindow:
     """Where the new short strike of one structure is looked for, 0 for nowhere; when it was last tried."""

@@ -6,13 +6,14 @@ the index. A reading serves its own session and the next one, until that has its
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import exp, log
 
 from market.contract import Contract, Right
 from market.parity import widest_box
 from market.pricing import volatility_and_delta
+from market.records import quickly_made, replace
 from market.rounding import round_price, round_ratio, round_volatility
 from market.sessions import MARKET_TZ, previous_session, regular_hours, t_years
 from strategies.base import Evaluation, MarketSnapshot
@@ -31,6 +32,7 @@ from strategies.strikes import ForwardMarket, scale_of
 LOOK_MAX = timedelta(minutes=5)  # then it is another expiry's turn
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ExpiryParity:
     """One expiry's parity at one moment; points, yearly continuous rates, and the smile that was seen.
@@ -70,6 +72,7 @@ class ExpiryParity:
         )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ParityWatch:
     """Readings by expiry, expiries whose quotes are suspect and why, and the expiry being looked at.

@@ -20,6 +20,7 @@ from market.parity import (
     regression,
 )
 from market.quote import Quote, pair_rows
+from market.records import quickly_made
 from market.rounding import round_price
 from strategies.costs import FEE_PER_CONTRACT_USD
 from strategies.ladder import Ladder
@@ -52,6 +53,7 @@ class SuspectDataError(ValueError):
     """Quotes that contradict each other: some of them is wrong, and nothing is ordered on any of them."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, eq=False)
 class ChainParity:
     """What one chain says of its forward: the regression, and the bounds of dealable prices after fees."""

@@ -5,9 +5,10 @@ that moment. It ends when every layer is flat and re-armed, or after its longest
 not spent lapses. The yearly cap is a rolling one, so that two campaigns around New Year do not spend twice.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
+from market.records import replace
 from market.rounding import round_price
 from market.sessions import sessions_between
 from strategies.rules import HedgeBudgetRules

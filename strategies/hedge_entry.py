@@ -6,12 +6,13 @@ short one is the first at least the width above it and not nearer than its own d
 budget buys at the natural price, rounded down; nothing is ever rounded up.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from math import floor
 
 from market.contract import Combo, Contract, Right, call_spread, single
 from market.quote import combo_quote
+from market.records import replace
 from market.rounding import round_price, round_ratio
 from market.sessions import t_years
 from market.tick import COMBO_TICK

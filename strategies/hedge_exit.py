@@ -7,13 +7,14 @@ held into its settlement: what is left on the last trading day is sold.
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from math import ceil
 
 from market.contract import SecurityType
 from market.quote import ComboQuote, combo_quote
+from market.records import replace
 from market.rounding import round_price, round_ratio
 from market.sessions import (
     MARKET_TZ,

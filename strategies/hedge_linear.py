@@ -5,10 +5,10 @@ to fit the layer's budget. Its month is chosen by the layer's window of days lik
 what they cost.
 """
 
-from dataclasses import replace
 from datetime import date
 
 from market.contract import Contract, SecurityType, single
+from market.records import replace
 from strategies.base import Evaluation, Gate, MarketSnapshot
 from strategies.hedge_entry import Order, proposed
 from strategies.rules import HedgeRules

@@ -5,10 +5,11 @@ moment its old tranche is sold. Campaigns open with a fire of any layer and end 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
 from market.contract import SecurityType
+from market.records import replace
 from market.rounding import round_price
 from strategies.base import Structure
 from strategies.costs import FEE_PER_CONTRACT_USD

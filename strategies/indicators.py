@@ -5,10 +5,11 @@ state however often the daemon was restarted in between. A value is None until e
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import dist, fsum, sqrt
 from operator import mul
 
+from market.records import replace
 from market.rounding import round_ratio
 
 

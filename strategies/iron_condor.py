@@ -7,10 +7,11 @@ contradict each other nothing is ordered.
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from market.contract import Right
+from market.records import quickly_made, replace
 from strategies.base import Evaluation, MarketSnapshot, Structure
 from strategies.condor_entry import Entry, enter
 from strategies.condor_exit import STRATEGY, Exit, Hours, find_exit, has_shorts, hours_of
@@ -24,6 +25,7 @@ from strategies.strikes import StrikeWindow
 __all__ = ["STRATEGY", "CondorState", "evaluate"]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CondorState:
     """What the strategy remembers: strike window, this week's entries, first stop breaches, parity."""

@@ -6,9 +6,10 @@ leave the signals as they are. What keeps a layer from being bought twice is a g
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
+from market.records import replace
 from market.sessions import (
     front_vx_pair,
     option_close,

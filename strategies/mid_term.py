@@ -7,9 +7,10 @@ layer's signal, not after its position, so that a study may take that position a
 it is. A session without VVIX is UNKNOWN: the recursion skips it and is carried.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
+from market.records import replace
 from market.sessions import sessions_between
 from strategies.base import Reading
 from strategies.indicators import Ema, MacdHistogram

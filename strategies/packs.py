@@ -5,10 +5,11 @@ that its fires can be set beside those of the default. A change of a pack's mean
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+from market.records import replace
 from strategies.rules import SignalRules
 
 

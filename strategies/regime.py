@@ -4,10 +4,11 @@ CRISIS > STRESS > CALM > NORMAL: a higher one is entered at once, each is left o
 stands beside the label: the curve inverts again soon after a crisis. Labels gate only what the method says.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from market.records import replace
 from market.rounding import round_ratio
 from market.sessions import sessions_between
 from strategies.base import Reading

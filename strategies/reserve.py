@@ -5,9 +5,10 @@ The layer needs no signal of the others. A session without a spread is UNKNOWN: 
 confirmation nor breaks it, and the window is carried; there is no recursion that a gap could spoil.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
+from market.records import replace
 from market.sessions import sessions_between
 from strategies.base import Reading
 from strategies.indicators import RollingZScore

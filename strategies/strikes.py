@@ -16,6 +16,7 @@ import numpy as np
 from market.contract import Contract, Right
 from market.pricing import black76_delta_forward, volatility_and_delta
 from market.quote import Quote
+from market.records import quickly_made
 from market.rounding import round_ratio, round_volatility
 from market.sessions import spx_monthly_expiries, spxw_expiries, vix_expiries
 from strategies.ladder import Ladder
@@ -25,6 +26,7 @@ WINDOW_STRIKES = 8
 PM_SETTLED_FROM = date(2010, 12, 1)  # week-end expiries of SPXW
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class StrikeWindow:
     """Where in an expiry's ladder we look.
@@ -38,6 +40,7 @@ class StrikeWindow:
     call_centre: float = 0.0
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ForwardMarket:
     """One expiry's forward and discount factor now, and its at-the-money volatility (1.00 = 100 %).
@@ -52,6 +55,7 @@ class ForwardMarket:
     half_width: float = 0.0
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class DeltaStrike:
     """A strike with its delta (signed, undiscounted) and implied volatility."""
@@ -61,6 +65,7 @@ class DeltaStrike:
     sigma: float
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Series:
     """One class and expiry that condors are sold in; `scale` is its points for a point of the index."""
@@ -125,14 +130,14 @@ def deltas(
 ) -> list[DeltaStrike | None]:
     """Delta and volatility of each option, None where it has no two-sided market or no volatility."""
     found: list[DeltaStrike | None] = []
+    forward, t, discount = market.forward, market.t_years, market.discount
     for option in options:
         quote = quotes.get(option.con_id)
         mid = None if quote is None else quote.mid
         valued = None
         if mid is not None:
-            is_call = option.right is Right.CALL
             valued = volatility_and_delta(
-                mid, market.forward, option.strike, market.t_years, market.discount, is_call
+                mid, forward, option.strike, t, discount, option.right is Right.CALL
             )
         if valued is None:
             found.append(None)

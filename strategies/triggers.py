@@ -7,9 +7,10 @@ with a missing input is UNKNOWN: it fires nothing, carries the state and is mark
 thrown away.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
+from market.records import replace
 from market.rounding import round_ratio
 from strategies.base import Reading
 from strategies.indicators import WilderRsi

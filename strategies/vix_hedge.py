@@ -9,8 +9,8 @@ beside what the layer's budget still holds.
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 
+from market.records import replace
 from market.rounding import round_price
 from market.sessions import MARKET_TZ, next_session, regular_hours, sessions_between
 from strategies.base import Evaluation, Gate, MarketSnapshot, Proposal, Structure

@@ -6,13 +6,14 @@ model gives a second opinion on the cost of equity; it labels, it does not block
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from math import fsum
 from statistics import median
 from typing import Literal
 
+from market.records import replace
 from market.rounding import round_ratio
 from strategies.rules import ReserveRules
 

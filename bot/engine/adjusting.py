@@ -7,9 +7,9 @@ changed, they become a structure of their own: each structure holds whole units 
 a whole.
 """
 
-from bot.engine.records import replace
 from bot.engine.state import OrderLine
 from market.contract import Combo, joined
+from market.records import replace
 from market.rounding import round_price
 from strategies.base import Structure
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bot.engine.adjusting import adjusted
-from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine
 from bot.events import CommissionReported, Executed, OrderReported
 from market.order import Fill, OrderStatus, execution_base, may_become
+from market.records import replace
 from market.rounding import round_price
 from market.sessions import MARKET_TZ
 from risk.state import Cause

@@ -11,12 +11,12 @@ from math import isfinite, log
 import numpy as np
 
 from bot.engine.decision import Decision, Verb
-from bot.engine.records import replace
 from bot.engine.state import EngineState, Step
 from bot.engine.working import decision_id
 from bot.events import Alert
 from market.contract import Right
 from market.pricing import implied_volatility
+from market.records import replace
 from market.rounding import round_price, round_ratio, round_volatility
 from market.sessions import regular_hours
 from risk.breakeven import BreakEven, Market, break_evens

@@ -14,7 +14,6 @@ from bot.engine.break_evens import recalibrate
 from bot.engine.lines import LinePlan, plan_lines
 from bot.engine.margin import ask_margin, lacks_only_margin, told_margin
 from bot.engine.orders import hold, order_reference, place
-from bot.engine.records import replace
 from bot.engine.release_days import end_openings, windows
 from bot.engine.roster import roster
 from bot.engine.state import EngineState, OrderLine, Step
@@ -22,6 +21,7 @@ from bot.engine.working import tend
 from bot.events import Alert, Command, Feed, ListOptions, QuotesTaken, StreamLines
 from market.broker_hours import near_restart
 from market.contract import Contract, Right
+from market.records import replace
 from market.rounding import round_price
 from market.sessions import option_close, regular_hours
 from risk.capital import sized

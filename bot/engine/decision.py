@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from market.records import quickly_made
 from risk.verdict import Check
 from strategies.base import Gate, Reading
 
@@ -24,6 +25,7 @@ class Verb(StrEnum):
     BOOK = "book"  # evidence changed the book: a fill, a settlement, an order's end
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Decision:
     """One line of the log.

@@ -4,9 +4,9 @@ METHOD 3.5: `slippage = |fill - mid| * multiplier * units`, in USD and in basis 
 is told with the decision that books the fill; fees come later, with the broker's commission reports.
 """
 
-from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine
 from market.quote import combo_quote
+from market.records import replace
 from market.rounding import round_price, round_ratio
 
 Notes = tuple[tuple[str, float], ...]

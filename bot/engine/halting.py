@@ -9,7 +9,6 @@ from datetime import datetime
 
 from bot.engine.book import contradiction
 from bot.engine.decision import Decision, Verb
-from bot.engine.records import replace
 from bot.engine.state import EngineState, Step
 from bot.engine.working import cancel_all, decision_id
 from bot.events import (
@@ -21,6 +20,7 @@ from bot.events import (
     OperatorCommanded,
     OrderReported,
 )
+from market.records import replace
 from risk.state import Cause, TradingState
 
 _CAUSES = {Condition.CLOCK: Cause.CLOCK, Condition.DISK: Cause.DISK}

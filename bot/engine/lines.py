@@ -9,7 +9,10 @@ is dropped from the end: the farthest strikes of the last strategy's entry windo
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from market.records import quickly_made
 
+
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class LinePlan:
     """The contracts to stream, ascending, and how many wanted lines each strategy goes without."""

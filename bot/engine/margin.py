@@ -7,9 +7,9 @@ structure, and holds for some minutes for these very legs and no more units. Wit
 from datetime import datetime, timedelta
 
 from bot.engine.orders import hold
-from bot.engine.records import replace
 from bot.engine.state import EngineState, MarginAsk, Step
 from bot.events import AskMargin, MarginTold
+from market.records import replace
 from risk.capital import MARGIN_TOLD
 from risk.context import ToldMargin
 from risk.limits import RiskLimits

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from bot.engine.decision import Decision, Verb
-from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.engine.working import decision_id
 from bot.events import PlaceOrder
 from market.order import Order
+from market.records import replace
 from market.rounding import round_price
 from risk.verdict import Ruling, Verdict
 from strategies.base import Evaluation, Intent, Proposal, Structure

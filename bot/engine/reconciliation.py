@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bot.engine.book import adopt, apply_commission, apply_execution, report_order, with_order
-from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine
 from bot.events import OrderReported, Reconciled
 from market.broker_hours import reset_end
 from market.contract import Contract
 from market.order import OrderStatus
+from market.records import replace
 from market.sessions import MARKET_TZ, option_expiry_instant
 from risk.state import Cause
 

@@ -13,11 +13,11 @@ from datetime import date, datetime
 from bot.engine.decision import Decision, Verb
 from bot.engine.observations import MONTHS, SESSION_SERIES, YIELDS, DailyInputs, Known, Waiting, as_of, kept
 from bot.engine.parameters import Parameters
-from bot.engine.records import replace
 from bot.engine.state import REIT_SYMBOL, EngineState, Step
 from bot.engine.working import decision_id
 from bot.events import DISTRIBUTION, NET_ADVANCES, VX_SETTLEMENT, ObservationsKnown
 from market.contract import Contract, SecurityType
+from market.records import replace
 from market.rounding import round_price
 from market.sessions import next_session, previous_session, sessions_between
 from strategies import regime, vix_hedge

@@ -15,6 +15,7 @@ from market.contract import Combo, Contract, SecurityType
 from market.order import Order
 from market.portfolio import Portfolio
 from market.quote import Quote
+from market.records import quickly_made
 from risk.state import RiskState
 from strategies.base import Intent, Structure
 from strategies.iron_condor import CondorState
@@ -22,6 +23,7 @@ from strategies.layers import LayersState
 from strategies.vix_hedge import HedgeState
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class OrderLine:
     """An order, what it is for, and how far its price has walked."""
@@ -159,6 +161,7 @@ class EngineState:
         )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one event did: the state after it, and what goes to the journal and the world, in order."""

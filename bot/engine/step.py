@@ -23,7 +23,6 @@ from bot.engine.halting import (
 from bot.engine.margin import margin_told
 from bot.engine.parameters import parameters
 from bot.engine.reconciliation import reconcile
-from bot.engine.records import replace
 from bot.engine.release_days import calendar_alerts
 from bot.engine.state import EngineState, Listing, OrderLine, Step, is_always_streamed
 from bot.engine.working import cancel_opening, decision_id
@@ -56,6 +55,7 @@ from bot.events import (
 from market.contract import Contract, Right, SecurityType
 from market.order import execution_base
 from market.quote import stamped
+from market.records import replace
 from market.rounding import round_price, round_ratio
 from market.sessions import MARKET_TZ, is_session
 from risk.state import Cause

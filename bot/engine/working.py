@@ -10,10 +10,10 @@ from math import ceil, floor
 
 from bot.engine.decision import Decision, Verb
 from bot.engine.parameters import Walk
-from bot.engine.records import replace
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.events import Alert, CancelOrder, Command, Reconcile, ReplaceOrder
 from market.order import OrderStatus
+from market.records import replace
 from market.rounding import round_price
 from risk.state import Cause, TradingState
 from strategies.base import Intent

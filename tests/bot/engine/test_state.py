@@ -1,18 +1,12 @@
 """The state: a value that survives being written at any moment, and a fold that always ends the same."""
 
-from dataclasses import FrozenInstanceError
-from dataclasses import replace as standard
-
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.engine.records import replace
 from bot.engine.state import EngineState
 from bot.engine.step import step
 from bot.journal.codec import canonical, decode
 from tests.bot.engine.conftest import Recorded
-from tests.bot.engine.desk import ready
 
 CHECKPOINT_BYTES_MAX = 384 * 1024  # most of it, once only: what a warm-up brought and is not counted yet
 
@@ -58,20 +52,3 @@ def test_a_state_written_and_read_in_the_middle_of_a_run_goes_on_as_if_nothing_h
 
 def test_a_checkpoint_stays_small(recorded: Recorded) -> None:
     assert max(len(canonical(state)) for state in recorded.states[::20]) <= CHECKPOINT_BYTES_MAX
-
-
-def test_the_fast_copy_is_the_standard_one() -> None:
-    state = ready()
-    assert replace(state, connected=False, decisions=9) == standard(state, connected=False, decisions=9)
-    assert replace(state) == state
-    assert replace(state) is not state
-
-
-def test_the_fast_copy_refuses_a_field_the_record_has_not() -> None:
-    with pytest.raises(KeyError, match="connectd"):
-        replace(ready(), connectd=True)  # type: ignore[call-arg]  # the slip is the point
-
-
-def test_a_copy_is_frozen_like_its_original() -> None:
-    with pytest.raises(FrozenInstanceError):
-        replace(ready()).connected = False  # type: ignore[misc]  # the write is the point
