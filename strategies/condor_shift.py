@@ -9,12 +9,13 @@ or not. Without it the condor simply stays closed.
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import floor
 
 from market.contract import Combo, Contract, Right, iron_condor
 from market.quote import ComboQuote, combo_quote
+from market.records import replace
 from market.rounding import round_price
 from market.sessions import MARKET_TZ
 from market.tick import COMBO_TICK, round_down
