@@ -34,12 +34,14 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	@$(LOCKED) -r requirements-dev.lock
 	@touch $@
 
-# Environments beside the project's: the two client libraries overwrite each other's event package.
+# Environments beside the project's: the two client libraries overwrite each other's event package. The official
+# client's has the gateway's protocol and no daemon, so no command either.
 $(VENV)-%/.ready: requirements-%.lock requirements-build.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)-$*
 	@echo "Installing the pinned packages into $(VENV)-$* ..."
 	@$(call LOCKED_IN,$(VENV)-$*) -r $< -r requirements-build.lock
 	@$(call PIP_IN,$(VENV)-$*) --no-deps --no-build-isolation --editable .
+	@$(if $(filter ibapi,$*),rm -f $(VENV)-$*/bin/alvh)
 	@touch $@
 
 demo: $(VENV)/.runtime  ## a paper account in a box: a real-time session, then several days

@@ -5,6 +5,8 @@ alvh gateway --port 4002 --seed 1 --scenario calm
 """
 
 import argparse
+import logging
+import sys
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,13 +15,21 @@ from ib_insync import IB, ComboLeg, Contract, Index, LimitOrder, Option, Ticker
 #: Distance of each leg from the index, its right, and what buying the condor does with it.
 LEGS = ((0.96, "P", "BUY"), (0.97, "P", "SELL"), (1.03, "C", "SELL"), (1.04, "C", "BUY"))
 PATIENCE_S = 30.0
+UNREACHABLE = (
+    "no gateway answers at 127.0.0.1:{port} ({error}); start one with `alvh gateway --port {port}`,"
+    " or name its port with --port; a client id that is in use is not answered either"
+)
 LOOK_S = 0.1
 
 
 def main(port: int, client_id: int) -> int:
-    """Trade one condor; 0 when it was filled."""
+    """Trade one condor; 0 when it was filled, 1 when not, 69 when no gateway answers."""
     ib = IB()
-    ib.connect("127.0.0.1", port, clientId=client_id)
+    try:
+        ib.connect("127.0.0.1", port, clientId=client_id)
+    except OSError as error:  # nobody listens, or nobody finishes the greeting
+        print(UNREACHABLE.format(port=port, error=repr(error)), file=sys.stderr)
+        return 69
     print(f"connected to {ib.managedAccounts()[0]}, server version {ib.client.serverVersion()}")
     try:
         legs = find_legs(ib)
@@ -105,4 +115,5 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=4002)
     parser.add_argument("--client-id", type=int, default=12)
     chosen = parser.parse_args()
+    logging.getLogger("ib_insync.client").setLevel(logging.CRITICAL)  # a failed connection is told once
     raise SystemExit(main(chosen.port, chosen.client_id))

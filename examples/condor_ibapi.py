@@ -5,6 +5,7 @@ alvh gateway --port 4002 --seed 1 --scenario calm
 """
 
 import argparse
+import sys
 import threading
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -20,7 +21,12 @@ from ibapi.wrapper import EWrapper
 #: Distance of each leg from the index, its right, and what buying the condor does with it.
 LEGS = ((0.96, "P", "BUY"), (0.97, "P", "SELL"), (1.03, "C", "SELL"), (1.04, "C", "BUY"))
 BID, ASK, LAST, MODEL = 1, 2, 4, 13
+NOT_CONNECTED = 502  # told in our own words
 PATIENCE_S = 30.0
+UNREACHABLE = (
+    "no gateway answers at 127.0.0.1:{port}; start one with `alvh gateway --port {port}`, or name its port"
+    " with --port; a client id that is in use is not answered either"
+)
 
 
 class Ear(EWrapper):
@@ -40,10 +46,14 @@ class Ear(EWrapper):
 
     def wait(self, *key: object) -> Any:
         """What was said, now or within a while. Raises TimeoutError."""
+        if not self.heard_within(PATIENCE_S, *key):
+            raise TimeoutError(f"nothing came for {key}")
+        return self._heard[key]
+
+    def heard_within(self, seconds: float, *key: object) -> bool:
+        """Whether something is said, now or within so many seconds."""
         with self._news:
-            if not self._news.wait_for(lambda: key in self._heard, PATIENCE_S):
-                raise TimeoutError(f"nothing came for {key}")
-            return self._heard[key]
+            return self._news.wait_for(lambda: key in self._heard, seconds)
 
     def every(self, name: str) -> list[Any]:
         """All that was said under a name."""
@@ -60,7 +70,7 @@ class Ear(EWrapper):
         self.hear("account", value=accountsList)
 
     def error(self, reqId: int, errorTime: int, errorCode: int, errorString: str, *_: str) -> None:
-        if not 2100 <= errorCode < 2200:
+        if not 2100 <= errorCode < 2200 and errorCode != NOT_CONNECTED:
             print(f"error {errorCode} about {reqId}: {errorString}")
 
     def contractDetails(self, reqId: int, contractDetails: Any) -> None:
@@ -203,20 +213,23 @@ def buy(desk: Desk, legs: list[Any], natural: float) -> None:
     print(f"{len([held for held in desk.every('position') if held])} positions")
 
 
-def main(port: int, client_id: int) -> None:
-    """Trade one condor. Raises TimeoutError when something does not come."""
+def main(port: int, client_id: int) -> int:
+    """Trade one condor; 69 when no gateway answers. Raises TimeoutError when something else does not come."""
     desk = Desk()
     desk.connect("127.0.0.1", port, client_id)
     reading = threading.Thread(target=desk.run)
     reading.start()
     try:
-        desk.wait("ready")
+        if not desk.isConnected() or not desk.heard_within(PATIENCE_S, "ready"):
+            print(UNREACHABLE.format(port=port), file=sys.stderr)
+            return 69
         print(f"connected to {desk.wait('account')}, server version {desk.serverVersion()}")
         legs = find_legs(desk)
         buy(desk, legs, quote(desk, legs))
     finally:
         desk.disconnect()
         reading.join()
+    return 0
 
 
 if __name__ == "__main__":
@@ -226,4 +239,4 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=4002)
     parser.add_argument("--client-id", type=int, default=13)
     chosen = parser.parse_args()
-    main(chosen.port, chosen.client_id)
+    raise SystemExit(main(chosen.port, chosen.client_id))

@@ -1,8 +1,10 @@
 """Cancelling everything that works in the account, from outside of the daemon."""
 
 import asyncio
+import logging
 from datetime import timedelta
 
+from bot.broker.compat import LIBRARY_NAME
 from bot.broker.inbox import TIME
 from bot.broker.quotes import LineBook
 from bot.broker.session import Hooks, Session
@@ -17,6 +19,8 @@ async def cancel_everything(host: str, port: int, client_id: int, account: str) 
     The account is checked first, as on every connection. Raises NotPaperAccountError and
     BrokerUnreachableError.
     """
+    # What the library would print on its own stands in the error that is raised.
+    logging.getLogger(LIBRARY_NAME).addHandler(logging.NullHandler())
     session = Session(
         account=account,
         client_id=client_id,

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import socket
 import subprocess
 import sys
 
@@ -42,6 +43,24 @@ def test_the_example_quotes_asks_for_margin_and_buys_a_condor() -> None:
     assert len(lines) == len(STORY), told.stdout + told.stderr
     for line, wanted in zip(lines, STORY, strict=True):
         assert re.fullmatch(wanted, line), f"{line!r} is not {wanted}"
+
+
+def test_without_a_gateway_it_says_so_in_one_sentence_and_ends_with_69() -> None:
+    script = ROOT / "examples" / f"condor_{LIBRARY}.py"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    told = subprocess.run(
+        [sys.executable, script, "--port", str(port)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert (told.returncode, told.stdout) == (69, ""), told.stdout + told.stderr
+    (sentence,) = told.stderr.splitlines()
+    assert sentence.startswith(f"no gateway answers at 127.0.0.1:{port}")
+    assert f"`alvh gateway --port {port}`" in sentence
 
 
 def test_each_library_has_an_example_that_the_page_names() -> None:

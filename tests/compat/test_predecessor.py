@@ -1,6 +1,8 @@
 """The daemon on ib_insync 0.9.86: the same trading day, the same records as on its successor."""
 
+import json
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -55,6 +57,16 @@ def test_its_records_are_those_of_the_successor(journal: Path, tmp_path: Path) -
     assert [_facts(record) for record in read_records(journal)] == [
         _facts(record) for record in read_records(other)
     ]
+
+
+def test_the_command_line_works_in_this_environment(tmp_path: Path) -> None:
+    command = Path(sys.executable).with_name("alvh")
+    done = subprocess.run(
+        [command, "demo", "--days", "1", "--json"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["sessions"], told["condors_opened"]) == (1, 1)
 
 
 def _facts(record: Record) -> tuple[int, str, str, bytes]:
