@@ -39,13 +39,6 @@ def at(day: int, hour: int, minute: int) -> datetime:
     return datetime(session.year, session.month, session.day, hour, minute, tzinfo=MARKET_TZ).astimezone(UTC)
 
 
-def test_a_shock_opens_a_condor_and_a_hedge_and_the_book_is_the_venues(tmp_path: Path) -> None:
-    state, venue = shock(tmp_path).run([], END)
-    strategies = {structure.strategy for structure in state.structures.values() if structure.opened_legs}
-    assert strategies == {"iron_condor", "near_term"}
-    assert venue.positions
-
-
 def test_a_session_that_is_stopped_and_killed_midway_is_taken_up_again_and_still_hedges(
     tmp_path: Path,
 ) -> None:
