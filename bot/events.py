@@ -110,6 +110,13 @@ class QuotesTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenInterestTold:
+    """Contracts open of streamed options, as the broker counts them each morning: (con_id, count)."""
+
+    counts: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ObservationsKnown:
     """Values of a slow series, each with the moment from which it was known.
 
@@ -250,6 +257,7 @@ Event = (
     | ContractsNamed
     | OptionsListed
     | QuotesTaken
+    | OpenInterestTold
     | ObservationsKnown
     | AccountTaken
     | MarginTold

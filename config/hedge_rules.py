@@ -90,6 +90,7 @@ class HedgeSection(EntryWalk):
     trail_give_back_fraction: Fraction
     blackout_override_backwardation_fraction: Fraction
     fallback_spread_above_fraction: Fraction
+    fallback_open_interest_below_count: Annotated[int, Field(ge=0, le=10_000_000)]
     forward_gap_max_pts: Points
     trade_start_time: time
     trade_end_before_close_s: BeforeClose

@@ -1,18 +1,21 @@
-"""Ticks beside the quote of a line: when it traded last, and the price at which it is marked.
+"""Ticks beside the quote of a line: its last trade's time, the price it is marked at, contracts open.
 
 The time of the last trade comes by itself for stocks and futures; the mark is asked for with the generic
-ticks 221 or 232. Other generic ticks are taken and give nothing: the venue keeps neither volumes nor open
-interest.
+ticks 221 or 232, the open interest of an option with 101: both kinds are told, 0 for the other right. Other
+generic ticks are taken and give nothing: the venue keeps no volumes.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
+from market.contract import Right
 from simulator import replies
 from simulator.account import mark_of
-from simulator.model import Tick
+from simulator.model import Market, Tick
 
 _MARK_REQUESTS: Final = frozenset({"221", "232"})
+_INTEREST_REQUEST: Final = "101"
+_CALL_INTEREST, _PUT_INTEREST = 27, 28
 _MARK, _LAST_TIMESTAMP, _DELAYED_TIMESTAMP = 37, 45, 88
 _KNOWN: Final = frozenset({
     100, 101, 104, 105, 106, 162, 165, 221, 225, 232, 233, 236, 256, 258, 292, 293, 294, 295, 318, 375, 411,
@@ -36,7 +39,17 @@ def _is_known(entry: str) -> bool:
 class ExtraTicks:
     """What one line gets beside its quote."""
 
-    __slots__ = ("_con_id", "_delay_s", "_last", "_mark", "_marks", "_req_id", "_trades")
+    __slots__ = (
+        "_con_id",
+        "_delay_s",
+        "_interest",
+        "_interests",
+        "_last",
+        "_mark",
+        "_marks",
+        "_req_id",
+        "_trades",
+    )
 
     def __init__(
         self, req_id: int, con_id: int, security_type: str, generic_ticks: str, delay_s: float
@@ -48,13 +61,26 @@ class ExtraTicks:
         self._trades = security_type in {"STK", "FUT"}
         asked = {one.strip() for one in generic_ticks.split(",")}
         self._marks = bool(asked & _MARK_REQUESTS) and security_type != "BAG"
+        self._interests = _INTEREST_REQUEST in asked and security_type == "OPT"
+        self._interest: int | None = None
         self._last: float | None = None
         self._mark: float | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing will ever come."""
-        return not self._trades and not self._marks
+        return not (self._trades or self._marks or self._interests)
+
+    def interest(self, market: Market, out: list[str]) -> None:
+        """Append the contracts open where they were asked for and are another day's."""
+        count = market.open_interest(self._con_id) if self._interests else None
+        if count is None or count == self._interest:
+            return
+        self._interest = count
+        instrument = market.instrument(self._con_id)
+        is_call = instrument is not None and instrument.contract.right is Right.CALL
+        out.append(replies.tick_size(self._req_id, _CALL_INTEREST, count if is_call else 0))
+        out.append(replies.tick_size(self._req_id, _PUT_INTEREST, 0 if is_call else count))
 
     def changes(self, ticks: Mapping[int, Tick], epoch: float, out: list[str]) -> None:
         """Append what moved with `ticks`, quotes as they are sent at market time `epoch`."""

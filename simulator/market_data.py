@@ -174,7 +174,9 @@ class MarketDataDesk:
         return ExtraTicks(request.req_id, line.con_ids[0], kind, request.generic_ticks, delay_s)
 
     def _tell_extras(self, req_id: int, ticks: Mapping[int, Tick]) -> None:
-        self._extras[req_id].changes(ticks, self._market.now.timestamp(), self._peer.outgoing)
+        extra = self._extras[req_id]
+        extra.changes(ticks, self._market.now.timestamp(), self._peer.outgoing)
+        extra.interest(self._market, self._peer.outgoing)
 
     def _tell_kinds(self) -> None:
         """Say so when lines that may freeze do, or thaw."""

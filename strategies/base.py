@@ -207,6 +207,7 @@ class MarketSnapshot:
     vix: Contract | None = None
     futures: tuple[Contract, ...] = ()  # VX, by expiry
     others: tuple[Contract, ...] = ()  # small futures and shares a hedge may buy
+    open_interest: Mapping[int, int] = field(default_factory=dict)  # contracts open, where they were told
 
     def quote(self, contract: Contract | None) -> Quote | None:
         """The latest quote of a contract, if it is streamed."""

@@ -16,7 +16,7 @@ from market.records import replace
 from market.rounding import round_price, round_ratio
 from market.sessions import t_years
 from market.tick import COMBO_TICK
-from strategies.base import Evaluation, Gate, Intent, MarketSnapshot, Proposal
+from strategies.base import Evaluation, Gate, Intent, MarketSnapshot, Proposal, Reading
 from strategies.costs import FEE_PER_CONTRACT_USD, limits
 from strategies.forwards import both_rights, chain_forward, vix_forward, vix_parity_strikes
 from strategies.ladder import Ladder, ladder
@@ -36,7 +36,7 @@ from strategies.strikes import (
 
 SYMBOL = TRADING_CLASS = "VIX"
 SHORTS_SHOWN = 3
-TOO_WIDE = "option_market"
+TOO_WIDE, TOO_THIN = "option_market", "open_interest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,8 @@ def _priced(
                 Gate(TOO_WIDE, width <= limit, f"spread {width:g} of mid, at most {limit:g}"),
             ),
         )
-        if width > limit:
+        found = _with_interest(snapshot, combo, hedge, found)
+        if not all(gate.passed for gate in found.gates if gate.name in (TOO_WIDE, TOO_THIN)):
             return found
     notes = (
         ("forward", market.forward),
@@ -205,6 +206,26 @@ def _priced(
         ("long_sigma", long.sigma),
     )
     return proposed(snapshot, combo, order, hedge, found, None, notes)
+
+
+def _with_interest(
+    snapshot: MarketSnapshot, combo: Combo, hedge: HedgeRules, found: Evaluation
+) -> Evaluation:
+    """The contracts open in the leg that has the fewest, against what the rules ask for (METHOD 3.3).
+
+    What the broker has not told is unknown: a reading says so, and the spread alone decides.
+    """
+    least = hedge.fallback_open_interest_below_count
+    if not least:
+        return found
+    counts = [snapshot.open_interest.get(leg.contract.con_id) for leg in combo.legs]
+    known = [count for count in counts if count is not None]
+    if len(known) < len(counts) and min(known, default=least) >= least:
+        reason = "the broker has not told it: the spread alone decides"
+        unknown = Reading(TOO_THIN, None, float(least), ">=", None, source="generic tick 101", reason=reason)
+        return replace(found, readings=(*found.readings, unknown))
+    gate = Gate(TOO_THIN, min(known) >= least, f"{min(known)} contracts open, at least {least}")
+    return replace(found, gates=(*found.gates, gate))
 
 
 def proposed(

@@ -70,6 +70,7 @@ class HedgeRules:
     entry_walk_s: int
     blackout_override_backwardation_fraction: float
     fallback_spread_above_fraction: float
+    fallback_open_interest_below_count: int
     forward_gap_max_pts: float
     trade_start_time: time
     trade_end_before_close_s: int

@@ -14,7 +14,7 @@ from market.records import replace
 from market.rounding import round_price
 from market.sessions import MARKET_TZ, next_session, regular_hours, sessions_between
 from strategies.base import Evaluation, Gate, MarketSnapshot, Proposal, Structure
-from strategies.hedge_entry import TOO_WIDE, Order, enter
+from strategies.hedge_entry import TOO_THIN, TOO_WIDE, Order, enter
 from strategies.hedge_exit import Due, watch
 from strategies.hedge_linear import FUTURE_CLASS, enter_future, enter_shares
 from strategies.hedge_state import (
@@ -216,17 +216,23 @@ def _instrument(
     window = state.windows.get(order.layer, StrikeWindow())
     window, found = enter(snapshot, window, order, rules)
     state = replace(state, windows={**state.windows, order.layer: window})
-    wide = any(gate.name == TOO_WIDE and not gate.passed for gate in found.gates)
-    if not wide:
+    untradable = any(gate.name in (TOO_WIDE, TOO_THIN) and not gate.passed for gate in found.gates)
+    if not untradable:
         return state, found
     shares = enter_shares(snapshot, order, rules)
-    # The wide market is told as a passed gate: it chose the fallback, it does not block it.
+    # What made the options untradable is told as a passed gate: it chose the fallback, it does not block it.
     told = tuple(
-        Gate(gate.name, True, f"{gate.detail}: {tranche.fallback} instead") if gate.name == TOO_WIDE else gate
+        Gate(gate.name, True, f"{gate.detail}: {tranche.fallback} instead")
+        if gate.name in (TOO_WIDE, TOO_THIN) and not gate.passed
+        else gate
         for gate in found.gates
     )
     return state, replace(
-        shares, gates=(*told, *shares.gates), lines=(*found.lines, *shares.lines), listings=found.listings
+        shares,
+        readings=found.readings,
+        gates=(*told, *shares.gates),
+        lines=(*found.lines, *shares.lines),
+        listings=found.listings,
     )
 
 

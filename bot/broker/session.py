@@ -16,7 +16,7 @@ from bot.broker.contracts import to_client
 from bot.broker.evidence import Evidence
 from bot.broker.inbox import CLIENT_ID_IN_USE, Inbox
 from bot.broker.pacing import MESSAGES_PER_S, Outbox, Pacer
-from bot.broker.quotes import LineBook
+from bot.broker.quotes import LineBook, generic_ticks
 from bot.broker.requests import Key, Requests
 from bot.clock import Clock
 from bot.errors import BrokerUnreachableError, NotPaperAccountError
@@ -202,7 +202,8 @@ class Session:
         request_id = self.client.getReqId()
         self._lines.open(request_id, contract or Contract(SecurityType.OPTION, "", con_id=con_id))
         raw = RawContract(conId=con_id, exchange="SMART") if contract is None else to_client(contract)
-        self.client.reqMktData(request_id, raw, "", False, False, [])
+        asked = "" if contract is None else generic_ticks(contract)
+        self.client.reqMktData(request_id, raw, asked, False, False, [])
 
     def _unsubscribe(self, con_id: int) -> None:
         self.client.cancelMktData(self._lines.close(con_id))

@@ -290,6 +290,7 @@ def take_snapshot(state: EngineState, time: datetime) -> MarketSnapshot:
         vix=known.vix,
         futures=known.futures,
         others=known.others,
+        open_interest=state.open_interest,
     )
 
 

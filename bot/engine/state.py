@@ -121,6 +121,7 @@ class EngineState:
     feeds_asked: Mapping[Feed, datetime] = field(
         default_factory=dict
     )  # since when lines of a feed are asked for
+    open_interest: Mapping[int, int] = field(default_factory=dict)  # contracts open, of options streamed
     lines: tuple[int, ...] = ()
     short_of_lines: tuple[str, ...] = ()  # strategies some of whose lines do not fit into the budget
     account: AccountTaken | None = None

@@ -42,6 +42,7 @@ from bot.events import (
     MarginTold,
     ObservationsKnown,
     Opened,
+    OpenInterestTold,
     OperatorCommanded,
     OptionsListed,
     OrderReported,
@@ -94,6 +95,7 @@ def _opened(state: EngineState, event: Opened, time: datetime) -> Step:
             stopping=False,
             lines=(),
             quotes={},
+            open_interest={},
             alive={},
             requested_listings=(),
             starts=(*state.starts, time)[-STARTS_KEPT:],
@@ -183,6 +185,11 @@ def _quotes_taken(state: EngineState, event: QuotesTaken, time: datetime, sessio
     if nothing_read_changed(state, event, time):
         return Step(state)
     return evaluate(state, time)
+
+
+def _open_interest_told(state: EngineState, event: OpenInterestTold, _time: datetime) -> Step:
+    kept = {con_id: count for con_id, count in state.open_interest.items() if con_id in set(state.lines)}
+    return Step(replace(state, open_interest={**kept, **dict(event.counts)}))
 
 
 def _observations_known(state: EngineState, event: ObservationsKnown, time: datetime) -> Step:
@@ -374,6 +381,7 @@ _HANDLERS: dict[type[Any], Callable[[EngineState, Any, datetime], Step]] = {
     JobDue: _job_due,
     MarginTold: margin_told,
     ObservationsKnown: _observations_known,
+    OpenInterestTold: _open_interest_told,
     Opened: _opened,
     Halted: halted,
     HostReported: host_reported,

@@ -180,6 +180,12 @@ def small() -> Story:
     return taken([1.0], {"l1": {"instrument": "vx"}, "budget": {"campaign_bps": 1.0}})
 
 
+@cache
+def thin() -> Story:
+    """In no option of the reserve layer are as many contracts open as the rules ask for."""
+    return taken([1.0], {"hedge": {"fallback_open_interest_below_count": 1_000_000}})
+
+
 def test_each_layer_fires_on_its_session_and_buys_on_the_next() -> None:
     path = spike()
     fires = {layer: [str(one.session) for one in path.of(Verb.FIRE, layer)] for layer in ("L1", "L2", "L3")}
@@ -239,6 +245,17 @@ def test_too_small_is_said_and_nothing_is_bought() -> None:
         assert not path.bought(layer)
         details = [g.detail for one in path.of(Verb.HOLD, layer) for g in one.gates if g.name == "budget"]
         assert any("too_small" in detail for detail in details)
+
+
+def test_where_few_contracts_are_open_the_reserve_layer_turns_to_shares_and_says_so() -> None:
+    path = thin()
+    (opened,) = path.of(Verb.OPEN, "L3")
+    details = [gate.detail for gate in opened.gates if gate.name == "open_interest"]
+    assert [detail.partition(" ")[2] for detail in details] == [
+        "contracts open, at least 1000000: vxx instead"
+    ]
+    assert int(details[0].partition(" ")[0]) > 0
+    assert path.state.structures[opened.structure_id].combo.legs[0].contract.symbol == "VXX"
 
 
 def test_every_reason_to_sell_was_given_once() -> None:

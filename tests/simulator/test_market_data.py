@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from market.contract import Right
 from simulator.entitlements import Entitlements
 from simulator.gateway import Gateway
 from simulator.instruments import stock
@@ -204,6 +205,23 @@ def test_a_mark_comes_when_it_is_asked_for(gateway: Gateway) -> None:
     assert tick.ask is not None
     assert [float(m[4]) for m in marks] == [pytest.approx((tick.bid + tick.ask) / 2.0)]
     assert not [m for m in line.ask(*watch(5, option)) if m[0] == "1" and m[3] == "37"]
+
+
+def test_open_interest_comes_when_it_is_asked_for_once_a_day_and_for_both_rights(
+    gateway: Gateway, clock: Clock
+) -> None:
+    line = Line(gateway)
+    (option,) = options(gateway, [2800.0])
+    count = gateway.venue.market.open_interest(option.contract.con_id)
+    assert count
+    told = [m for m in line.ask(*watch(4, option, "101")) if m[0] == "2" and m[3] in {"27", "28"}]
+    is_call = option.contract.right is Right.CALL
+    assert {m[3]: int(m[4]) for m in told} == {"27": count * is_call, "28": count * (not is_call)}
+    before = len(line.sent)
+    clock.pass_by(60.0)
+    gateway.step()
+    assert not [m for m in line.fresh(before) if m[0] == "2" and m[3] in {"27", "28"}]
+    assert not [m for m in line.ask(*watch(5, option)) if m[0] == "2" and m[3] in {"27", "28"}]
 
 
 def test_a_generic_tick_that_does_not_exist_is_refused(gateway: Gateway) -> None:

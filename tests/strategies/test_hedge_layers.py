@@ -12,6 +12,7 @@ from market.contract import Contract, SecurityType
 from market.quote import Quote
 from market.sessions import session_offset, vix_expiries
 from strategies.base import Evaluation, Intent, MarketSnapshot, Proposal, Structure
+from strategies.hedge_entry import TOO_THIN
 from strategies.hedge_exit import Due
 from strategies.hedge_state import LAYER_OF, Tranche
 from strategies.layers import LAYERS, STRATEGY_OF
@@ -35,6 +36,7 @@ class Desk:
     structures: dict[str, Structure] = field(default_factory=dict)
     session: date = SIGNAL
     others: tuple[Contract, ...] = ()
+    interest: int | None = None  # contracts open in every option
 
     def __post_init__(self) -> None:
         for expiry in vix_expiries(self.session + timedelta(5), self.session + timedelta(290)):
@@ -62,7 +64,12 @@ class Desk:
         snapshot = self.world.snapshot(at(self.session, clock))
         price = self.world.vix_future
         quotes = {one.con_id: Quote(price - 0.02, price + 0.02, None, snapshot.time) for one in self.others}
-        return replace(snapshot, quotes={**snapshot.quotes, **quotes}, others=self.others)
+        return replace(
+            snapshot,
+            quotes={**snapshot.quotes, **quotes},
+            others=self.others,
+            open_interest={} if self.interest is None else dict.fromkeys(snapshot.quotes, self.interest),
+        )
 
     def trade(self, found: Mapping[str, Evaluation], share: float = 1.0) -> list[Proposal]:
         """Fill a share of every proposal."""
@@ -232,6 +239,36 @@ def test_a_dear_market_in_options_is_left_for_shares_where_the_rules_say_so() ->
     found = unnamed.look()["reserve"]
     assert not found.proposals
     assert found.gates[-1].detail == "VXX not named by the broker"
+
+
+@pytest.mark.parametrize(("count", "told"), [(499, False), (500, True), (None, None)])
+def test_options_in_which_few_contracts_are_open_are_left_for_shares_and_an_unknown_count_is_no_obstacle(
+    count: int | None, told: bool | None
+) -> None:
+    vxx = Contract(SecurityType.STOCK, "VXX", con_id=7)
+    desk = Desk(others=(vxx,), interest=count)
+    desk.fire("L3")
+    found = desk.look()["reserve"]
+    (proposal,) = found.proposals
+    assert (proposal.combo.legs[0].contract == vxx) is (told is False)
+    gates = [gate for gate in found.gates if gate.name == TOO_THIN]
+    unknown = [reading for reading in found.readings if reading.name == TOO_THIN]
+    assert [gate.detail for gate in gates] == {
+        False: ["499 contracts open, at least 500: vxx instead"],
+        True: ["500 contracts open, at least 500"],
+        None: [],
+    }[told]
+    assert [(one.value, one.threshold, one.fired) for one in unknown] == [(None, 500.0, None)] * (
+        told is None
+    )
+
+
+def test_rules_that_ask_for_no_contracts_open_do_not_mention_them() -> None:
+    desk = Desk(hedge_rules(fallback_open_interest_below_count=0))
+    desk.fire("L3")
+    found = desk.look()["reserve"]
+    assert found.proposals
+    assert TOO_THIN not in {*(gate.name for gate in found.gates), *(one.name for one in found.readings)}
 
 
 def test_a_future_is_sized_on_its_stress_and_sold_at_its_stop_or_at_gains_on_it() -> None:
