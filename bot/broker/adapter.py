@@ -248,7 +248,7 @@ class IbBroker:
 
     def take_quotes(self, anyway: bool = False) -> QuotesTaken | None:
         """Changed quotes and the feeds that live; None when neither is news, unless it is wanted `anyway`."""
-        interest = self._lines.take_interest()
+        interest = self._lines.interest.take()
         if interest is not None:
             self._tell(interest)
         return self._lines.take(self._clock.now(), anyway)

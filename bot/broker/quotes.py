@@ -9,8 +9,9 @@ quote anywhere. Data that is delayed or frozen is no quote either.
 
 from datetime import datetime, timedelta
 
-from bot.events import Feed, OpenInterestTold, QuotesTaken
-from market.contract import Contract, Right, SecurityType
+from bot.broker.interest import InterestBook, interest_kind
+from bot.events import Feed, QuotesTaken
+from market.contract import Contract, SecurityType
 from market.rounding import round_price
 
 BREADTH_SYMBOL = "AD-NYSE"
@@ -23,19 +24,8 @@ _FEEDS = {
 _BID, _ASK, _LAST = 1, 2, 4
 _BID_SIZE, _ASK_SIZE = 0, 3
 _LIVE = 1
-_INTEREST_KIND = {Right.CALL: 27, Right.PUT: 28}
-_OPEN_INTEREST = "101"
 _HALTED = 49
 _PRICE_MAX = 1e7
-
-
-def generic_ticks(contract: Contract) -> str:
-    """What a line asks for beside its quote: the open interest of options on VIX, which a rule reads.
-
-    It takes no further line.
-    """
-    return _OPEN_INTEREST if contract.right is not None and contract.symbol == "VIX" else ""
-
 
 QuoteRow = tuple[int, float | None, float | None, float | None]
 
@@ -63,7 +53,7 @@ class Line:
         self.con_id = contract.con_id
         self.feed = _FEEDS.get(contract.security_type, Feed.OPTION)
         self.needs_size = contract.symbol != BREADTH_SYMBOL
-        self.interest_kind = None if contract.right is None else _INTEREST_KIND[contract.right]
+        self.interest_kind = interest_kind(contract)
         self.interest: int | None = None
         self.is_live = True
         self.is_halted = False
@@ -87,13 +77,13 @@ class LineBook:
     """
 
     def __init__(self, silence: timedelta) -> None:
+        self.interest = InterestBook()
         self._silence = silence
         self._lines: dict[int, Line] = {}
         self._requests: dict[int, int] = {}
         self._refused: frozenset[int] = frozenset()
         self._ticked: dict[int, Line] = {}
         self._proves_nothing: set[int] = set()  # ticked before the interruption, and not since
-        self._interest: dict[int, int] = {}  # told, and not yet taken
         self._proved: dict[Feed, datetime] = {}
         self._alive: tuple[Feed, ...] = ()
 
@@ -170,15 +160,10 @@ class LineBook:
         elif kind == _ASK_SIZE:
             line.ask_size = size
         else:
-            self._interest_tick(line, kind, size)
+            if kind == line.interest_kind:
+                line.interest = self.interest.tell(line.con_id, line.interest, size)
             return
         self._tick(line)
-
-    def _interest_tick(self, line: Line, kind: int, size: float) -> None:
-        """Contracts open: counted once a day, so that it proves no live feed."""
-        if kind != line.interest_kind or not 0.0 <= size < _PRICE_MAX or line.interest == int(size):
-            return
-        line.interest = self._interest[line.con_id] = int(size)
 
     def blank(self, request_id: int | None) -> None:
         """A tick of this line, or of one we cannot tell, could not be read: what stood may no longer hold."""
@@ -227,13 +212,6 @@ class LineBook:
             return None
         self._alive = alive
         return QuotesTaken(tuple(quotes), alive)
-
-    def take_interest(self) -> OpenInterestTold | None:
-        """Contracts open that were told since the last look, in order of con_id; None when none were."""
-        if not self._interest:
-            return None
-        told, self._interest = self._interest, {}
-        return OpenInterestTold(tuple(sorted(told.items())))
 
     def _tick(self, line: Line) -> None:
         self._ticked[line.con_id] = line

@@ -15,8 +15,9 @@ from bot.broker.compat import Client, RawContract
 from bot.broker.contracts import to_client
 from bot.broker.evidence import Evidence
 from bot.broker.inbox import CLIENT_ID_IN_USE, Inbox
+from bot.broker.interest import generic_ticks
 from bot.broker.pacing import MESSAGES_PER_S, Outbox, Pacer
-from bot.broker.quotes import LineBook, generic_ticks
+from bot.broker.quotes import LineBook
 from bot.broker.requests import Key, Requests
 from bot.clock import Clock
 from bot.errors import BrokerUnreachableError, NotPaperAccountError

@@ -59,7 +59,7 @@ def test_what_is_no_count_is_not_told(size: float) -> None:
     book = LineBook(timedelta(seconds=30))
     book.open(1, VIX_CALL)
     book.size_tick(1, CALLS_OPEN, size)
-    assert book.take_interest() is None
+    assert book.interest.take() is None
 
 
 def test_a_count_proves_no_live_feed_and_is_told_again_on_a_new_line() -> None:
@@ -67,7 +67,7 @@ def test_a_count_proves_no_live_feed_and_is_told_again_on_a_new_line() -> None:
     book.open(1, VIX_CALL)
     book.size_tick(1, CALLS_OPEN, 600.0)
     assert book.take(NOW, anyway=True) == QuotesTaken((), ())
-    assert book.take_interest() == OpenInterestTold(((71, 600),))
+    assert book.interest.take() == OpenInterestTold(((71, 600),))
     book.size_tick(1, 0, 5.0)
     taken = book.take(NOW)
     assert taken is not None
@@ -75,4 +75,4 @@ def test_a_count_proves_no_live_feed_and_is_told_again_on_a_new_line() -> None:
     book.close(VIX_CALL.con_id)
     book.open(2, VIX_CALL)
     book.size_tick(2, CALLS_OPEN, 600.0)
-    assert book.take_interest() == OpenInterestTold(((71, 600),))
+    assert book.interest.take() == OpenInterestTold(((71, 600),))
