@@ -6,12 +6,15 @@ generic ticks are taken and give nothing: the venue keeps no volumes.
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
 from market.contract import Right
+from market.sessions import MARKET_TZ
 from simulator import replies
 from simulator.account import mark_of
 from simulator.model import Market, Tick
+from simulator.open_interest import counted
 
 _MARK_REQUESTS: Final = frozenset({"221", "232"})
 _INTEREST_REQUEST: Final = "101"
@@ -41,6 +44,7 @@ class ExtraTicks:
 
     __slots__ = (
         "_con_id",
+        "_counted",
         "_delay_s",
         "_interest",
         "_interests",
@@ -62,6 +66,7 @@ class ExtraTicks:
         asked = {one.strip() for one in generic_ticks.split(",")}
         self._marks = bool(asked & _MARK_REQUESTS) and security_type != "BAG"
         self._interests = _INTEREST_REQUEST in asked and security_type == "OPT"
+        self._counted: date | None = None
         self._interest: int | None = None
         self._last: float | None = None
         self._mark: float | None = None
@@ -72,13 +77,17 @@ class ExtraTicks:
         return not (self._trades or self._marks or self._interests)
 
     def interest(self, market: Market, out: list[str]) -> None:
-        """Append the contracts open where they were asked for and are another day's."""
-        count = market.open_interest(self._con_id) if self._interests else None
-        if count is None or count == self._interest:
+        """Append the contracts open where they were asked for, once each day on which they are others."""
+        day = market.now.astimezone(MARKET_TZ).date()
+        if not self._interests or day == self._counted:
+            return
+        self._counted = day
+        instrument = market.instrument(self._con_id)
+        count = None if instrument is None else counted(market, instrument, day)
+        if instrument is None or count is None or count == self._interest:
             return
         self._interest = count
-        instrument = market.instrument(self._con_id)
-        is_call = instrument is not None and instrument.contract.right is Right.CALL
+        is_call = instrument.contract.right is Right.CALL
         out.append(replies.tick_size(self._req_id, _CALL_INTEREST, count if is_call else 0))
         out.append(replies.tick_size(self._req_id, _PUT_INTEREST, 0 if is_call else count))
 

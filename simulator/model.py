@@ -116,9 +116,6 @@ class Market(Protocol):
         Options are valued in one vectorised pass. Nothing is older than the session's open.
         """
 
-    def open_interest(self, con_id: int) -> int | None:
-        """Contracts of an option that were open this morning; None for anything else."""
-
     def is_open(self, con_id: int) -> bool:
         """Whether the instrument trades at this moment (its own regular segment)."""
 

@@ -5,11 +5,13 @@ the money, at round strikes and near expiries, and next to nothing deep in the m
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 from math import exp, log
 from typing import Final
 
 from market.contract import Contract, Right
+from market.sessions import MARKET_TZ
+from simulator.model import Instrument, Market
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,13 @@ _SHAPES: Final = {
     "SPX": _Shape(20_000.0, 60.0, 0.02, -0.07, 0.08, 50.0),
     "XSP": _Shape(4_000.0, 60.0, 0.02, -0.07, 0.08, 5.0),
 }
+
+
+def counted(market: Market, option: Instrument, day: date) -> int | None:
+    """Contracts open on the morning of `day`; None where no earlier close of the underlying is known."""
+    morning = datetime.combine(day, time(), MARKET_TZ)
+    bars = market.bars(option.underlying_con_id, morning, 1)
+    return open_interest(option.contract, bars[-1].close, day) if bars else None
 
 
 def open_interest(option: Contract, level: float, session: date) -> int:

@@ -30,7 +30,6 @@ from simulator.instruments import contract_of, trading_ends
 from simulator.listing import Listing
 from simulator.model import Bar, Chain, Instrument, Tick
 from simulator.moment import Moment
-from simulator.open_interest import open_interest
 from simulator.paths import SessionPath, session_path
 from simulator.quotes import Layout, layout_of, quote
 from simulator.releases import FINAL_BREADTH, public_rows
@@ -115,15 +114,6 @@ class PathMarket:
             layout = self._layouts[key] = layout_of(key)
         ticks = quote(layout, self._moment(age_s))
         return [self._halt(tick) for tick in ticks] if self.halted else ticks
-
-    def open_interest(self, con_id: int) -> int | None:
-        """Contracts of an option that were open this morning; None for anything else."""
-        contract = contract_of(con_id)
-        if contract is None or contract.right is None:
-            return None
-        closes = {"VIX": self._previous.vix.close, "XSP": self._previous.spx.close / 10.0}
-        level = closes.get(contract.symbol, self._previous.spx.close)
-        return open_interest(contract, level, self._day.session)
 
     def is_open(self, con_id: int) -> bool:
         """Whether the instrument trades at this moment, in the regular segment of its product."""

@@ -126,9 +126,6 @@ class HandMarket:
         self.quote_calls += 1
         return [self.book.get(con_id, Tick(con_id)) for con_id in con_ids]
 
-    def open_interest(self, con_id: int) -> int | None:
-        return None
-
     def is_open(self, con_id: int) -> bool:
         instrument = self.instrument(con_id)
         if instrument is None or (instrument.last_trade is not None and self._now >= instrument.last_trade):

@@ -5,10 +5,12 @@ from datetime import UTC, date, datetime
 import pytest
 
 from market.contract import Right
+from market.sessions import MARKET_TZ
 from simulator.entitlements import Entitlements
 from simulator.gateway import Gateway
 from simulator.instruments import stock
 from simulator.model import Instrument
+from simulator.open_interest import counted
 from tests.simulator.fixture_venue import (
     NOBODY,
     Clock,
@@ -212,7 +214,8 @@ def test_open_interest_comes_when_it_is_asked_for_once_a_day_and_for_both_rights
 ) -> None:
     line = Line(gateway)
     (option,) = options(gateway, [2800.0])
-    count = gateway.venue.market.open_interest(option.contract.con_id)
+    market = gateway.venue.market
+    count = counted(market, option, market.now.astimezone(MARKET_TZ).date())
     assert count
     told = [m for m in line.ask(*watch(4, option, "101")) if m[0] == "2" and m[3] in {"27", "28"}]
     is_call = option.contract.right is Right.CALL
