@@ -106,6 +106,14 @@ class ExecutionRules(Section):
 
     walk_steps: Annotated[int, Field(ge=1, le=100)]
     closing_dwell_s: Seconds
+    rejected_retry_s: Seconds
+    rejected_retry_max_s: Seconds
+
+    @model_validator(mode="after")
+    def _waits_grow(self) -> Self:
+        if self.rejected_retry_max_s < self.rejected_retry_s:
+            raise ValueError("rejected_retry_max_s must not be below rejected_retry_s")
+        return self
 
 
 class RiskRules(Section):

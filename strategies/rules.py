@@ -204,10 +204,16 @@ class HedgeBudgetRules:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionRules:
-    """How the limit of any order walks from its first price to the worst one its decision allows."""
+    """How the limit of any order walks from its first price to the worst one its decision allows.
+
+    `rejected_retry_s` is how long a structure waits after the broker refused its order, twice as long after
+    each further refusal, up to `rejected_retry_max_s`.
+    """
 
     walk_steps: int
     closing_dwell_s: int
+    rejected_retry_s: int
+    rejected_retry_max_s: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from bot.engine.lines import LinePlan, plan_lines
 from bot.engine.margin import ask_margin, lacks_only_margin, told_margin
 from bot.engine.orders import hold, order_reference, place
 from bot.engine.release_days import end_openings, windows
+from bot.engine.retrying import awaits
 from bot.engine.roster import roster
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.engine.working import tend
@@ -171,6 +172,9 @@ def _judge(
         return ask_margin(state, proposal, verdict, evaluation, quantity, limits, time)
     if verdict.ruling is Ruling.DENIED:
         return hold(state, proposal.strategy, evaluation, time, (proposal, verdict))
+    waits = awaits(state, proposal, state.parameters.execution, time)
+    if waits:
+        return hold(state, proposal.strategy, evaluation, time, (proposal, verdict), waits)
     return place(state, proposal, verdict, evaluation, order_ref, time)
 
 
