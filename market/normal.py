@@ -51,10 +51,9 @@ def _continued_fraction(y: float) -> float:
 
 
 def _sample(w: float) -> float:
-    if w == 0.0:
-        return 0.0
+    # The first cell reaches just past w = 0, where the odd continued fraction is the smooth continuation; no
+    # sample lies on it.
     y = _PIVOT / w - _PIVOT
-    # The first cell reaches just past w = 0, where the odd continued fraction is the smooth continuation.
     return _continued_fraction(y) if w < 0.0 else scaled_erfc_scalar(y)
 
 

@@ -214,6 +214,20 @@ def test_a_roll_buys_no_more_units_with_what_the_sale_brought_and_is_made_once()
     assert reasons(desk.look())["L2"][0] == Due.DTE
 
 
+def test_a_tranche_that_settled_while_it_was_to_be_rolled_has_no_successor() -> None:
+    desk = bought(Desk(), "L2")
+    desk.close()
+    (old,) = desk.of("L2")
+    memory = replace(desk.state.tranche(old.structure_id), roll_units=old.units_opened)
+    desk.state = desk.state.with_tranche(memory)
+    desk.structures[old.structure_id] = replace(
+        old, settled=True, closed_reason="expired and settled in cash"
+    )
+    desk.look()
+    assert desk.state.waiting("L2") is None
+    assert desk.state.tranche(old.structure_id).roll_units == 0
+
+
 def test_a_roll_too_late_in_the_day_waits_for_the_next_session() -> None:
     desk = bought(Desk(), "L2")
     (old,) = desk.of("L2")

@@ -117,6 +117,13 @@ def test_new_condors_are_barred_from_eight_percent_on_until_three_closes_below_f
         assert label.bars_call_adjustments or not crisis
 
 
+def test_a_session_counted_before_is_unknown_and_changes_nothing() -> None:
+    tape = Tape()
+    tape.run(-0.02, 0.1)
+    for day in (tape.day, session_offset(tape.day, -1)):
+        assert regime(tape.state, day, 100.0, 110.0, 12.0, RULES) == (tape.state, None, None)
+
+
 def test_an_inversion_is_seen_without_the_index() -> None:
     tape = Tape()
     assert tape.close(0.02, vix=None) is Regime.STRESS

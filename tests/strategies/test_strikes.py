@@ -39,6 +39,13 @@ def settle(world: World, looks: int = 6, clock: str = "10:00") -> tuple[list[Eva
     return found, state
 
 
+def test_a_window_of_days_without_a_friday_has_no_expiry() -> None:
+    assert condor_series(MONDAY, condor_rules(min_dte=35, max_dte=35)) is None
+    friday = condor_series(MONDAY, condor_rules(min_dte=39, max_dte=39))
+    assert friday is not None
+    assert friday.expiry == date(2020, 3, 13)
+
+
 @pytest.mark.parametrize("year", [2011, 2013, 2020, 2027])
 def test_every_session_has_a_friday_expiry_within_the_window_nearest_to_the_target(year: int) -> None:
     for session in sessions(date(year, 1, 1), date(year, 12, 31)):

@@ -226,6 +226,15 @@ def test_an_unknown_close_between_neither_counts_nor_breaks_the_row() -> None:
     assert tape.state.armed
 
 
+@pytest.mark.parametrize("net", [400.0, None])
+def test_the_breadth_is_counted_over_as_many_sessions_as_the_rules_say(net: float | None) -> None:
+    tape = warm()
+    rules = near_term_rules(rsi_sessions=10)
+    state, _, fired = near_term(tape.state, session_offset(tape.day, 1), net, 100.0, 100.0, PAIR, rules)
+    assert fired is None
+    assert (state.rsi.period, state.rsi.changes) == (10, 0 if net is None else 1)
+
+
 def test_counting_a_session_twice_changes_nothing_and_fires_nothing() -> None:
     tape = warm()
     again, readings, fired = near_term(tape.state, tape.day, -2500.0, 130.0, 100.0, PAIR, RULES)

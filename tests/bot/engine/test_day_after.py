@@ -92,6 +92,13 @@ def test_positions_that_the_order_does_not_explain_leave_it_in_doubt_and_the_boo
     assert {cause for cause, _ in state.risk.causes} == {Cause.MISMATCH, Cause.UNKNOWN_ORDER}
 
 
+def test_an_order_whose_options_have_settled_ended_with_them_whatever_is_held() -> None:
+    weeks = timedelta(days=60)
+    state = away(held_now=held((condor(), 1)), day=weeks).state
+    assert status(state) is OrderStatus.CANCELLED
+    assert state.orders[REF].order.filled == 0
+
+
 def test_a_snapshot_in_the_brokers_reset_window_proves_no_absence() -> None:
     night = datetime(2020, 2, 4, 0, 30, tzinfo=MARKET_TZ)
     state = after(at_work(UNNAMED), known(), time=night)

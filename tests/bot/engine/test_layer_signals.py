@@ -186,3 +186,6 @@ def test_a_booked_fill_tells_its_cash_and_its_distance_to_the_middle(price: floa
     assert with_costs(ready(quotes=market), told) == (told, ())
     _, blind = with_costs(ready(quotes={}), line)
     assert "slippage_usd" not in dict(blind)
+    _, unknown = with_costs(ready(quotes=market, account=None), line)
+    assert "slippage_usd" in dict(unknown)
+    assert "slippage_bps" not in dict(unknown)

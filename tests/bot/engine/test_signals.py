@@ -130,6 +130,17 @@ def test_a_value_counts_from_the_moment_it_was_known() -> None:
     assert state.daily.waiting == {NET_ADVANCES: ((MORNING, YESTERDAY, 12.0),)}
 
 
+def test_a_value_that_came_before_its_session_is_complete_waits_for_the_count_after_it() -> None:
+    state = after(fed(), *settlements((SESSION,)), time=MORNING.replace(hour=23))
+    done = settled(state, time=MORNING.replace(hour=23))
+    assert {values[0][1] for values in done.state.daily.waiting.values()} == {SESSION}
+    tomorrow = session_offset(SESSION, 1)
+    state = after(done.state, breadth((SESSION,)), time=known_after(SESSION))
+    counted = settled(state, tomorrow, MORNING + timedelta(days=1))
+    assert counted.state.daily.waiting == {}
+    assert counted.state.layers.near.backwardation == 0.2
+
+
 def test_values_of_sessions_already_counted_are_not_kept_and_other_series_are_passed_over() -> None:
     state = settled(fed()).state
     state = after(state, breadth(warm()), *settlements(warm()), time=MORNING)

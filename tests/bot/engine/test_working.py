@@ -11,7 +11,7 @@ from bot.engine.book import apply_execution
 from bot.engine.decision import Verb
 from bot.engine.parameters import Walk
 from bot.engine.state import EngineState, OrderLine, Step
-from bot.engine.working import cancel_opening, tend, walked_limit
+from bot.engine.working import cancel_all, cancel_opening, tend, walked_limit
 from bot.events import Alert, CancelOrder, Command, Reconcile, ReplaceOrder
 from market.order import OrderStatus
 from market.tick import round_down
@@ -221,3 +221,12 @@ def test_a_cancellation_that_stays_unanswered_is_asked_about_and_told() -> None:
     assert not tended(at_work(cancelled), NOW + timedelta(seconds=29)).commands
     commands = tended(at_work(cancelled), NOW + timedelta(seconds=30)).commands
     assert [type(one) for one in commands] == [Reconcile, Alert]
+
+
+def test_everything_that_may_trade_is_cancelled_once_and_what_is_in_doubt_each_time() -> None:
+    doubtful = replace(stands(HEDGE, OrderStatus.UNKNOWN), doubted=True)
+    state = at_work(doubtful, at_work(CLOSING, at_work(stands(LINE, OrderStatus.CANCEL_SENT))))
+    first = cancel_all(state, NOW, "halt")
+    assert [one.order_ref for one in wire(first)] == [CLOSING.order.order_ref, HEDGE.order.order_ref]
+    again = cancel_all(first.state, later(5), "halt")
+    assert [one.order_ref for one in wire(again)] == [HEDGE.order.order_ref]

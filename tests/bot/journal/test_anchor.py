@@ -95,3 +95,16 @@ def test_without_a_head_there_is_nothing_to_mark(tmp_path: Path) -> None:
     (tmp_path / "paper").mkdir()
     drop_anchor(tmp_path / "paper")
     assert not anchor_path(tmp_path / "paper").exists()
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_mark_whose_record_is_gone_or_no_record_any_more_stands_against_the_journal(
+    folder: Path, gone: bool
+) -> None:
+    for segment in folder.glob("*.jsonl"):
+        if gone:
+            segment.unlink()
+        elif segment.name.startswith("0002"):
+            first, *others = segment.read_bytes().splitlines(keepends=True)
+            segment.write_bytes(first + b"rubbish\n" * len(others))
+    assert "is not the one the journal once had" in rolled_back(folder)

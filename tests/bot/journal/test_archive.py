@@ -200,13 +200,15 @@ def test_packing_goes_on_beside_a_daemon_until_it_is_cancelled(
     told: list[Alert] = []
 
     async def run() -> None:
-        done, loop = asyncio.Event(), asyncio.get_running_loop()
+        done, loop, idle = asyncio.Event(), asyncio.get_running_loop(), []
 
         def packing(at: Path) -> Path | None:
             if not told:
                 raise OSError(28, "No space left on device")
             path = pack_oldest(at)
             if path is None:
+                idle.append(at)
+            if len(idle) == 2:  # a turn without work is followed by another one
                 loop.call_soon_threadsafe(done.set)
             return path
 
@@ -236,3 +238,14 @@ def test_the_plain_segment_stays_until_the_packed_one_is_durable(
         pack_oldest(folder)
     assert (folder / "0001-2024-03-04.jsonl").exists()
     assert not (folder / "0001-2024-03-04.jsonl.gz").exists()
+
+
+def test_a_segment_that_does_not_come_back_as_it_was_packed_stays_plain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = closed_journal(tmp_path / "journal")
+    monkeypatch.setattr(archive, "pack", lambda data: pack(data[:-1]))
+    with pytest.raises(ValueError, match="does not come back as it was packed"):
+        pack_oldest(folder)
+    assert [path.suffix for path in segments(folder)] == [".jsonl"] * 3
+    assert verify(folder).fault is None

@@ -132,3 +132,16 @@ def test_a_fault_of_the_engine_is_not_taken_for_another_version(journal: Path) -
         replay(journal, broken)
     with pytest.raises(KeyError, match="a bug"):
         replay(journal, lambda state, timed: broken(state, timed) if state.opened else step(state, timed))
+
+
+def test_a_fault_of_the_engine_on_a_record_that_reads_is_not_taken_for_an_older_version(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(state: EngineState, timed: TimedEvent) -> Step:
+        if not isinstance(timed.event, Opened):
+            raise KeyError("a fault")
+        return step(state, timed)
+
+    monkeypatch.setattr("bot.journal.checkpoint.step", broken)
+    with pytest.raises(KeyError, match="a fault"):
+        whole_fold(journal)

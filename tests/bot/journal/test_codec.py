@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -104,3 +104,18 @@ def test_values_without_a_canonical_form_are_not_written() -> None:
     with pytest.raises(TypeError):
         canonical({"a": {1, 2}})
     assert canonical(float("nan")) == b"null"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    way: Literal["up", "down"]
+    counts: dict[str, int]
+
+
+def test_a_value_of_no_allowed_kind_does_not_read_back() -> None:
+    good = Chosen("up", {"a": 1})
+    assert decode(Chosen, canonical(good)) == good
+    with pytest.raises(ValueError, match="'left' is not one of up, down"):
+        decode(Chosen, b'{"way":"left","counts":{}}')
+    with pytest.raises(ValueError, match="a mapping is not made of"):
+        decode(Chosen, b'{"way":"up","counts":[1]}')

@@ -1,14 +1,17 @@
 """Every small change to a journal is found, and the first record that does not fit is named."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
+from bot.journal import verification
 from bot.journal.codec import canonical
-from bot.journal.writer import Fault, seal, split_line, verify
+from bot.journal.writer import Fault, Verification, seal, split_line, verify
 from tests.bot.journal.journals import closed_journal, contents, restore_contents
 
 
@@ -236,3 +239,30 @@ def test_a_well_chained_record_behind_the_promised_ones_is_told_apart(
 def test_a_head_file_with_another_count_is_found(folder: Path, intact: dict[str, bytes], count: int) -> None:
     head = orjson.loads(intact["head"])["head"]
     assert fault_in(folder, {**intact, "head": canonical({"count": count, "head": head})}) is not None
+
+
+def test_a_journal_that_keeps_changing_while_it_is_looked_at_is_judged_by_the_last_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = closed_journal(tmp_path / "journal")
+    whole = verify(folder)
+    assert whole.fault is None
+    look, looks = verification._look, 0
+
+    def beside_a_writer(*arguments: Any) -> Verification:
+        nonlocal looks
+        looks += 1
+        return replace(look(*arguments), fault=Fault("0001-2024-03-04.jsonl", looks, "half written"))
+
+    monkeypatch.setattr(verification, "_look", beside_a_writer)
+    found = verify(folder)
+    assert found.fault == Fault("0001-2024-03-04.jsonl", looks, "half written")
+
+    def settling(*arguments: Any) -> Verification:
+        nonlocal looks
+        looks += 1
+        return look(*arguments) if looks > 1 else replace(whole, fault=Fault("head", 1, "half written"))
+
+    looks = 0
+    monkeypatch.setattr(verification, "_look", settling)
+    assert verify(folder) == whole

@@ -9,7 +9,7 @@ import pytest
 
 from bot.errors import JournalError, JournalInUseError
 from bot.journal.segments import last_record, newest_first
-from bot.journal.writer import GENESIS, Journal, read_head, read_records, verify
+from bot.journal.writer import GENESIS, RESERVE, RESERVE_BYTES, Journal, read_head, read_records, verify
 from tests.bot.journal.journals import (
     FIRST_DAY,
     closed_journal,
@@ -305,3 +305,69 @@ def test_a_closed_writer_writes_no_more(tmp_path: Path) -> None:
     journal.append(FIRST_DAY, "Alert", body(1))
     with pytest.raises(JournalError, match="closed"):
         journal.commit()
+
+
+def test_what_was_set_aside_is_given_back_once_when_others_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, _ = Journal.open(tmp_path)
+    reserve, write = tmp_path / RESERVE, os.write
+    for _ in range(2):
+        journal.set_aside()
+        assert reserve.stat().st_blocks * 512 >= RESERVE_BYTES
+
+    def full_disk(descriptor: int, data: bytes) -> int:
+        if reserve.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", full_disk)
+    write_records(journal, 1)
+    assert journal.is_on_reserve
+    assert not reserve.exists()
+    assert verify(tmp_path).fault is None
+    reserve.mkdir()  # what is no file any more cannot be given back a second time
+    with pytest.raises(JournalError, match="No space left"):
+        write_records(journal, 1, first=1)
+    journal.release()
+
+
+def test_a_disk_without_room_to_set_aside_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    journal, _ = Journal.open(tmp_path)
+    journal.set_aside()
+    assert not (tmp_path / RESERVE).exists()
+    journal.release()
+
+
+def test_a_segment_that_cannot_be_read_is_told_and_the_lock_is_let_go(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "journal")
+    segment = folder / "0003-2024-03-06.jsonl"
+    data = segment.read_bytes()
+    segment.unlink()
+    segment.mkdir()
+    with pytest.raises(JournalError, match="the journal cannot be read"):
+        Journal.open(folder)
+    segment.rmdir()
+    segment.write_bytes(data)
+    journal, note = Journal.open(folder)
+    assert (journal.count, note) == (9, "")
+    journal.release()
+
+
+def test_lines_that_are_no_records_behind_the_promise_are_cut_off(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "journal")
+    with (folder / "0003-2024-03-06.jsonl").open("ab") as segment:
+        segment.write(b"rubbish\nmore of it\nand no end")
+    journal, note = Journal.open(folder)
+    assert (journal.count, note.endswith("cut 29 bytes behind record 9 that were never completed")) == (
+        9,
+        True,
+    )
+    journal.release()
+    assert verify(folder).fault is None
