@@ -398,8 +398,3 @@ def test_stocks_close_no_later_than_index_options_and_settlement_lies_between(se
     opening, close = regular_hours(session)
     assert opening < close < option_close(session)
     assert close <= vx_settlement_instant(session) <= option_close(session)
-
-
-def test_before_and_after_the_calendar_nothing_trades() -> None:
-    for instant in (new_york(FIRST_DAY - timedelta(7), 12), new_york(LAST_DAY + timedelta(7), 12)):
-        assert segment_at(Product.INDEX_OPTION, instant) is None
