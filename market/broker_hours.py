@@ -12,6 +12,7 @@ _RESET_BEGINS, _RESET_ENDS = time(0, 15), time(1, 45)
 _WEEKLY_BEGINS, _WEEKLY_ENDS = time(23, 0), time(3, 0)
 _FRIDAY, _SATURDAY = 4, 5
 RESTART_MARGIN = timedelta(minutes=5)
+_DAY = timedelta(days=1)
 
 
 def reset_end(at: datetime) -> datetime | None:
@@ -29,9 +30,9 @@ def reset_end(at: datetime) -> datetime | None:
 
 def near_restart(at: datetime, restart: time) -> bool:
     """Whether the aware `at` is within five minutes of the gateway's daily restart, New York time."""
-    local = at.astimezone(MARKET_TZ)
-    for days in (-1, 0, 1):  # a restart just before midnight reaches into the next day
-        moment = datetime.combine(local.date() + timedelta(days=days), restart, MARKET_TZ)
-        if abs(local - moment) <= RESTART_MARGIN:
-            return True
-    return False
+    apart = abs(_since_midnight(at.astimezone(MARKET_TZ).time()) - _since_midnight(restart))
+    return min(apart, _DAY - apart) <= RESTART_MARGIN  # one just before midnight reaches into the next day
+
+
+def _since_midnight(clock: time) -> timedelta:
+    return timedelta(0, clock.second, clock.microsecond, 0, clock.minute, clock.hour)

@@ -128,9 +128,15 @@ class Combo:
         default=None, init=False, repr=False, compare=False
     )
 
+    _hash: int | None = field(default=None, init=False, repr=False, compare=False)
+
     def __hash__(self) -> int:
         # As for a contract: what is kept by combo is asked for at every look.
-        return hash((len(self.legs), self.legs[0].contract, self.legs[-1].contract))
+        known = self._hash
+        if known is None:
+            known = hash((len(self.legs), self.legs[0].contract, self.legs[-1].contract))
+            object.__setattr__(self, "_hash", known)
+        return known
 
     def __post_init__(self) -> None:
         if not self.legs:

@@ -84,7 +84,16 @@ def implied_deviation(
 def implied_deviation_scalar(x: float, price: float) -> tuple[float, float]:
     """`implied_deviation` of one element without a start, in plain floats, to the last few bits the same."""
     log_price = log(price)
-    s = _bachelier_guess_scalar(x, price)
+    # The guess of `_bachelier_guess`, spelled out; and no `max`, which would cost as much as a logarithm.
+    distance, least = -x, 1e-06 * price
+    if distance < least:  # noqa: PLR1730  # see above
+        distance = least
+    z = log(1.0 + distance * (1.0 + distance * distance * (1.0 / 24.0)) / price)
+    s = distance * sqrt((((_N3 * z + _N2) * z + _N1) * z + _N0) / ((_D2 * z + _D1) * z + _D0)) / z
+    e = s * s * (1.0 / 24.0)
+    if e > 0.3:  # noqa: PLR1730  # see above
+        e = 0.3
+    s *= 1.0 + e / (1.0 - 2.0 * e)
     for _ in range(_COLD_STEPS):
         h, half = x / s, 0.5 * s
         near, far = -(h + half) * SQRT_HALF, -(h - half) * SQRT_HALF
@@ -107,16 +116,6 @@ def implied_deviation_scalar(x: float, price: float) -> tuple[float, float]:
         if not 0.0 < s < LARGEST_S:
             break
     return _bisected(x, log_price)
-
-
-def _bachelier_guess_scalar(x: float, price: float) -> float:
-    distance, least = -x, 1e-06 * price
-    distance = max(distance, least)
-    z = log(1.0 + distance * (1.0 + distance * distance * (1.0 / 24.0)) / price)
-    s = distance * sqrt((((_N3 * z + _N2) * z + _N1) * z + _N0) / ((_D2 * z + _D1) * z + _D0)) / z
-    e = s * s * (1.0 / 24.0)
-    e = min(e, 0.3)
-    return s * (1.0 + e / (1.0 - 2.0 * e))
 
 
 def _bachelier_guess(x: FloatArray, price: FloatArray) -> FloatArray:

@@ -2,8 +2,8 @@
 
 Every look at the market makes some two hundred small records. A frozen dataclass writes each field past its
 own guard, by name, which costs many times the plain assignment, and `dataclasses.replace` spends most of its
-time on generality. Here both write into a twin, a class with the same slots and no guard; the record then
-becomes what it is. Values, order of fields, defaults and types are those of the dataclass.
+time on generality. Here both write into a draft, an instance of a class with the same slots and no guard,
+which then becomes the record. Values, order of fields, defaults and types are those of the dataclass.
 """
 
 from collections.abc import Callable
@@ -25,10 +25,10 @@ def quickly_made(kind: type[Record]) -> type[Record]:
     known: dict[str, Any] = {
         "_as_class": _as_class,
         "_kind": kind,
-        "_twin": _twin(made_of),
+        "_draft": draft_of(made_of),
         "_missing": MISSING,
     }
-    parameters, body = ["self"], ["_as_class(self, _twin)"]
+    parameters, body = ["self"], ["_as_class(self, _draft)"]
     for field in fields(made_of):
         name, value = field.name, field.name
         if field.kw_only:
@@ -79,9 +79,9 @@ else:
 
 @cache
 def _copier(kind: Any) -> Callable[[Any], Any]:
-    """What copies a record of this kind into its twin."""
-    known: dict[str, Any] = {"_new": object.__new__, "_twin": _twin(kind)}
-    body = ["copied = _new(_twin)"]
+    """What copies a record of this kind into a draft."""
+    known: dict[str, Any] = {"_new": object.__new__, "_draft": draft_of(kind)}
+    body = ["copied = _new(_draft)"]
     for field in fields(kind):
         if not field.init:
             known[f"_default_{field.name}"] = _fresh(field)
@@ -98,11 +98,11 @@ def _fresh(field: Field[Any]) -> Any:
 
 
 @cache
-def _twin(kind: Any) -> type[Any]:
-    """A class of the same layout that may be written to."""
+def draft_of(kind: Any) -> type[Any]:
+    """The class of a record in the making: the same slots, and it may be written to."""
     if kind.__bases__ != (object,):
         raise TypeError(f"{kind.__name__} has slots of a base")
-    return type(f"{kind.__name__}BeingMade", (), {"__slots__": kind.__slots__})
+    return type(f"{kind.__name__}Draft", (), {"__slots__": kind.__slots__})
 
 
 def _function(name: str, parameters: list[str], body: list[str], known: dict[str, Any]) -> Any:
@@ -112,4 +112,4 @@ def _function(name: str, parameters: list[str], body: list[str], known: dict[str
     return known[name]
 
 
-__all__ = ["quickly_made", "replace"]
+__all__ = ["draft_of", "quickly_made", "replace"]

@@ -18,6 +18,7 @@ from market.records import quickly_made
 Group = tuple[str, date | None]
 OptionSide = tuple[str, date | None, Right]
 Claims = dict[float, tuple[int, int]]  # strike -> USD a point of puts, and of calls
+_NO_CLAIM = 0, 0
 
 
 @quickly_made
@@ -130,37 +131,38 @@ def _group_loss(
 ) -> float:
     if _slope(stakes, orders, odd) > 0:
         return inf
-    held = _claims((stake.combo, stake.quantity) for stake in stakes)
-    for contract, count in odd:
-        _add_claim(held, contract, count)
-    waiting = [(order, _claims([(order.combo, order.quantity)])) for order in orders]
-    corners = sorted({0.0, *held, *(strike for _, claims in waiting for strike in claims)})
-    paid = sum(_paid_usd(stake) for stake in stakes)
-    losses = [paid - worth for worth in _worths_usd(held, corners)]
+    held: Claims = {}
+    paid = 0.0
+    for stake in stakes:
+        _add_claims(held, stake.combo.signed, stake.quantity)
+        paid += _paid_usd(stake)
+    _add_claims(held, odd, 1)
+    waiting: list[tuple[Stake, Claims]] = [(order, {}) for order in orders]
+    corners = {0.0, *held}
+    for order, claims in waiting:
+        _add_claims(claims, order.combo.signed, order.quantity)
+        corners.update(claims)
+    ascending = sorted(corners)
+    losses = [paid - worth for worth in _worths_usd(held, ascending)]
     for order, claims in waiting:
         price = _paid_usd(order)
-        for index, worth in enumerate(_worths_usd(claims, corners)):
-            losses[index] += max(price - worth, 0.0)
+        for index, worth in enumerate(_worths_usd(claims, ascending)):
+            if price > worth:
+                losses[index] += price - worth
     return max(losses)
 
 
-def _claims(units: Iterable[tuple[Combo, int]]) -> Claims:
+def _add_claims(claims: Claims, contracts: Iterable[tuple[Contract, int]], units: int) -> None:
     """Options bought minus sold at each strike, netted once instead of valued leg by leg."""
-    claims: Claims = {}
-    for combo, quantity in units:
-        for contract, ratio in combo.signed:
-            _add_claim(claims, contract, quantity * ratio)
-    return claims
-
-
-def _add_claim(claims: Claims, contract: Contract, count: int) -> None:
-    usd = count * contract.multiplier
-    puts, above = claims.get(contract.strike, (0, 0))
-    if contract.right is Right.PUT:
-        claims[contract.strike] = puts + usd, above
-    else:
-        # Worth nothing at its strike and a point more with each point above; without an option, from zero on.
-        claims[contract.strike] = puts, above + usd
+    for contract, count in contracts:
+        strike, usd = contract.strike, units * count * contract.multiplier
+        puts, above = claims.get(strike, _NO_CLAIM)
+        if contract.right is Right.PUT:
+            claims[strike] = puts + usd, above
+        else:
+            # Worth nothing at its strike and a point more with each point above; without an option, from zero
+            # on.
+            claims[strike] = puts, above + usd
 
 
 def _worths_usd(claims: Claims, corners: Sequence[float]) -> list[float]:

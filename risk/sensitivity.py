@@ -56,10 +56,12 @@ def beta_delta_usd(
     """
     base = 0.0
     for contract, count in held:
-        worth = _worth_usd(contract, count, deltas, levels)
-        if worth is None:
+        if not count or not counts(contract, levels):
+            continue
+        delta = deltas.get(contract)
+        if delta is None:
             return None
-        base += worth
+        base += delta * count * contract.multiplier * levels[contract.symbol]
     high = low = base
     for order in orders:
         change = 0.0

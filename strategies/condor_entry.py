@@ -8,7 +8,8 @@ they stand when it opens.
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import zip_longest
 from math import floor, sqrt
 
@@ -122,7 +123,9 @@ def _cheap_gates(
 ) -> tuple[bool, tuple[Gate, ...]]:
     """Whether strikes should be looked for now, and the gates that need no quote."""
     now = snapshot.time.astimezone(MARKET_TZ)
-    start, end = entry_hours(snapshot.session, rules)
+    start, end, _ = _entry_hours(
+        snapshot.session, rules.entry_start_time, rules.entry_end_time, rules.entry_end_before_close_s
+    )
     gates = (
         Gate(
             "week_entries",
@@ -145,16 +148,30 @@ def _cheap_gates(
 
 def entry_hours(session: date, rules: CondorRules) -> tuple[datetime, datetime]:
     """From when until when a condor may be opened on a session."""
-    start = datetime.combine(session, rules.entry_start_time, MARKET_TZ)
-    end = datetime.combine(session, rules.entry_end_time, MARKET_TZ)
-    return start, min(end, regular_hours(session)[1] - timedelta(seconds=rules.entry_end_before_close_s))
+    start, end, _ = _entry_hours(
+        session, rules.entry_start_time, rules.entry_end_time, rules.entry_end_before_close_s
+    )
+    return start, end
+
+
+@lru_cache(maxsize=16)
+def _entry_hours(
+    session: date, start_time: time, end_time: time, end_before_close_s: float
+) -> tuple[datetime, datetime, str]:
+    """The hours of a session, also in words: every look asks for them."""
+    start = datetime.combine(session, start_time, MARKET_TZ)
+    end = datetime.combine(session, end_time, MARKET_TZ)
+    end = min(end, regular_hours(session)[1] - timedelta(seconds=end_before_close_s))
+    return start, end, f"{start:%H:%M}-{end:%H:%M}"
 
 
 def hours_gate(name: str, snapshot: MarketSnapshot, rules: CondorRules) -> Gate:
     """Whether it is time to open one."""
     now = snapshot.time.astimezone(MARKET_TZ)
-    start, end = entry_hours(snapshot.session, rules)
-    return Gate(name, start <= now < end, f"{now:%H:%M} in {start:%H:%M}-{end:%H:%M}")
+    start, end, hours = _entry_hours(
+        snapshot.session, rules.entry_start_time, rules.entry_end_time, rules.entry_end_before_close_s
+    )
+    return Gate(name, start <= now < end, f"{now.hour:02d}:{now.minute:02d} in {hours}")
 
 
 def _first_width(spot: float, initiation_usd: float | None, rules: CondorRules, scale: float = 1.0) -> float:
@@ -188,32 +205,38 @@ def look(
     sigma = next((one.sigma for one in seen[:2] if one is not None), None)
     if market is None or sigma is None:
         # Without a forward the window stays as it is, lines and all, until the quotes come back.
-        nearest = _by_need(
-            _with_wings(rungs, puts, window.put_centre, -width),
-            _with_wings(rungs, calls, window.call_centre, width),
-        )
-        return View(window, (*parity, *nearest), reason=reason)
+        lines = _lines(rungs, strikes, window, (window.put_centre, window.call_centre), width)
+        return View(window, lines, reason=reason)
     market = replace(market, sigma_atm=sigma)
     target, split = rules.short_delta, 2 + len(puts)
     put_centre, put = choose(rungs, seen[2:split], window.put_centre, Right.PUT, target, market)
     call_centre, call = choose(rungs, seen[split:], window.call_centre, Right.CALL, target, market)
-    # A window that stayed where it was shows the options it showed before.
-    if put_centre != window.put_centre:
-        puts = options_at(rungs, put_centre, Right.PUT, -width)
-    if call_centre != window.call_centre:
-        calls = options_at(rungs, call_centre, Right.CALL, width)
     window = replace(window, put_centre=put_centre, call_centre=call_centre)
-    lines = (
-        *parity,
-        *_by_need(
-            _with_wings(rungs, puts, put_centre if put is None else put.strike, -width),
-            _with_wings(rungs, calls, call_centre if call is None else call.strike, width),
-        ),
-    )
+    likely = put_centre if put is None else put.strike, call_centre if call is None else call.strike
+    lines = _lines(rungs, strikes, window, likely, width)
     if put is None or call is None:
         missing = [side for side, found in (("put", put), ("call", call)) if found is None]
         return View(window, lines, reason=f"{' and '.join(missing)} delta not bracketed yet")
     return View(window, lines, Shorts(market, put, call))
+
+
+@lru_cache(maxsize=32)
+def _lines(
+    rungs: Ladder,
+    strikes: tuple[float, ...],
+    window: StrikeWindow,
+    likely: tuple[float, float],
+    width: float,
+) -> tuple[Contract, ...]:
+    """What is streamed for an entry: both rights at the parity strikes, then both sides in the order of need.
+
+    `likely` are the strikes each side is ordered by, put and call. A window stands for many looks; the last
+    answers are kept.
+    """
+    puts = options_at(rungs, window.put_centre, Right.PUT, -width)
+    calls = options_at(rungs, window.call_centre, Right.CALL, width)
+    sides = _by_need(_with_wings(rungs, puts, likely[0], -width), _with_wings(rungs, calls, likely[1], width))
+    return (*both_rights(rungs, strikes), *sides)
 
 
 def _with_wings(

@@ -23,6 +23,7 @@ from strategies.costs import FEE_PER_CONTRACT_USD, limits
 from strategies.rules import CondorRules
 
 STRATEGY = "iron_condor"
+_WORDS = {Right.CALL: "call", Right.PUT: "put"}
 
 
 class Due(StrEnum):
@@ -201,9 +202,11 @@ def _delta_readings(
 ) -> tuple[Reading, ...]:
     """One reading for each short, where it is known."""
     limit = rules.exit.tested_delta
-    words = {Right.CALL: "call", Right.PUT: "put"}
     return tuple(
-        Reading(f"{name}.{words[right]}_delta", delta, limit, ">=", delta >= limit) for right, delta in tested
+        [
+            Reading(f"{name}.{_WORDS[right]}_delta", delta, limit, ">=", delta >= limit)
+            for right, delta in tested
+        ]
     )
 
 

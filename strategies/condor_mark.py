@@ -126,28 +126,27 @@ def _plain(combo: Combo, quotes: Mapping[int, Quote]) -> Mark:
 def _clean(snapshot: MarketSnapshot, combo: Combo, market: ForwardMarket) -> Mark:
     first, quotes = combo.legs[0].contract, snapshot.quotes
     cost = conversion_cost(first.trading_class, first.multiplier)
-    rows = [
-        (strike, *bid_and_ask(call, quotes), *bid_and_ask(put, quotes))
-        for strike, call, put in _pairs_of(snapshot, combo).at
-    ]
+    at = _pairs_of(snapshot, combo).at
+    rows = [(strike, *bid_and_ask(call, quotes), *bid_and_ask(put, quotes)) for strike, call, put in at]
+    forward, discount = market.forward, market.discount
     # The forward itself is known no better than conversions and reversals bound it.
-    slack = round_price(cost + market.half_width * market.discount)
-    bounds = dealable_bounds(rows, market.discount, slack)
+    slack = round_price(cost + market.half_width * discount)
+    bounds = dealable_bounds(rows, discount, slack)
     if bounds.crossed:
         return Mark(
             None, f"data suspect: forward bounds crossed ({bounds.lo:g} > {bounds.hi:g})", suspect=True
         )
-    clean = {row[0]: (row, *clean_pair(row, market.forward, market.discount, slack)) for row in rows}
+    clean = {row[0]: (row, clean_pair(row, forward, discount, slack)) for row in rows}
     mids, repriced = [], []
     for contract, _ in combo.signed:
-        row, call, put, call_repriced, put_repriced = clean[contract.strike]
+        row, (call, put, call_repriced, put_repriced) = clean[contract.strike]
         is_call = contract.right is Right.CALL
         mid, is_repriced = (call, call_repriced) if is_call else (put, put_repriced)
         if isnan(mid):
             mid = _from_partner(row, is_call, put if is_call else call, market)
             is_repriced = True
-        if isnan(mid):
-            return Mark(None, "a leg has no price", market=market)
+            if isnan(mid):
+                return Mark(None, "a leg has no price", market=market)
         mids.append(mid)
         if is_repriced:
             repriced.append(contract.describe())

@@ -104,11 +104,10 @@ def _together(
     entry: Evaluation,
 ) -> Evaluation:
     """What was found of exits, rolls and shifts, the expiries read and the entry, in this order."""
-    lines = {leg.contract.con_id: leg.contract for structure in held for leg in structure.combo.legs}
-    for structure in held:
-        lines.update((one.con_id, one) for one in partners(snapshot, structure.combo))
+    lines = {contract.con_id: contract for structure in held for contract, _ in structure.combo.signed}
+    beside = [contract for structure in held for contract in partners(snapshot, structure.combo)]
     moving = [contract for found in moved for contract in found.lines]
-    lines.update((contract.con_id, contract) for contract in (*moving, *read.lines, *entry.lines))
+    lines |= {contract.con_id: contract for contract in (*beside, *moving, *read.lines, *entry.lines)}
     told: list[Exit | Evaluation] = [*exits, *moved]
     listings = [*read.listings, *(one for found in moved for one in found.listings), *entry.listings]
     return Evaluation(

@@ -6,6 +6,7 @@ delta is not bracketed there, the window moves to where the volatility at its ed
 small state; everything else is a pure function of the snapshot (METHOD 3.3, 4.1, 4.2).
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -82,16 +83,22 @@ def condor_series(session: date, rules: CondorRules) -> Series | None:
     SPXW, or XSP where the rules say so, on a Friday's close. Before those were listed, the monthly SPX
     options, which settle on a Friday's open.
     """
-    first, last = session + timedelta(rules.min_dte), session + timedelta(rules.max_dte)
     if session < PM_SETTLED_FROM:
+        first, last = session + timedelta(rules.min_dte), session + timedelta(rules.max_dte)
         monthly = _closest(spx_monthly_expiries(first, last), session, rules.target_dte)
         return None if monthly is None else Series("SPX", "SPX", monthly)
-    friday = _closest(spxw_expiries(first, last), session, rules.target_dte)
+    friday = _friday(session, rules.min_dte, rules.max_dte, rules.target_dte)
     if friday is None:
         return None
     if rules.underlying == "XSP":
         return Series("XSP", "XSP", friday, scale_of("XSP"))
     return Series("SPX", "SPXW", friday)
+
+
+@lru_cache(maxsize=16)
+def _friday(session: date, min_dte: int, max_dte: int, target_dte: int) -> date | None:
+    first, last = session + timedelta(min_dte), session + timedelta(max_dte)
+    return _closest(spxw_expiries(first, last), session, target_dte)
 
 
 def scale_of(trading_class: str) -> float:
@@ -147,8 +154,10 @@ def deltas(
 
 
 def at_the_money(rungs: Ladder, strikes: Sequence[float], forward: float) -> list[Contract]:
-    """The out-of-the-money options at the two strikes nearest to the forward, the nearer first."""
-    nearest = sorted(strikes, key=lambda strike: (abs(strike - forward), strike))[:2]
+    """The out-of-the-money options at the two ascending strikes nearest to the forward, the nearer first."""
+    above = bisect_left(strikes, forward)
+    around = strikes[max(above - 2, 0) : above + 2]
+    nearest = sorted(around, key=lambda strike: (abs(strike - forward), strike))[:2]
     return [rungs.options[(one, Right.CALL if one >= forward else Right.PUT)] for one in nearest]
 
 

@@ -11,7 +11,7 @@ from datetime import time as time_of_day
 
 from bot.engine.book import round_trips
 from bot.engine.break_evens import recalibrate
-from bot.engine.lines import LinePlan, plan_lines
+from bot.engine.lines import LinePlan, standing_plan
 from bot.engine.margin import ask_margin, lacks_only_margin, told_margin
 from bot.engine.orders import hold, order_reference, place
 from bot.engine.release_days import end_openings, windows
@@ -189,13 +189,12 @@ def _want(state: EngineState, found: dict[str, Evaluation], time: datetime) -> S
                 requested.append(key)
                 commands.append(ListOptions(symbol, trading_class, expiry))
     known = roster(state.contracts)
-    wanted = {name: [line.con_id for line in one.lines] for name, one in found.items()}
     under_way = {leg.contract.con_id for line in state.working() for leg in line.order.combo.legs}
     under_way.update(con_id for con_id in state.portfolio.positions() if con_id in state.contracts)
     lines_max = state.parameters.limits.market_data_lines_max if state.parameters is not None else 0
-    plan = plan_lines(known.streamed, under_way, wanted, lines_max)
-    lines, streamed = plan.lines, set(plan.lines)
-    read = streamed.intersection(con_id for ids in wanted.values() for con_id in ids)
+    wanted = tuple((name, one.lines) for name, one in found.items())
+    plan = standing_plan(known.streamed, under_way, wanted, lines_max)
+    lines, streamed = plan.lines, plan.streamed
     if lines != state.lines:
         commands.append(StreamLines(lines))
     commands += _tell_dropped(state, plan, lines_max)
@@ -214,7 +213,7 @@ def _want(state: EngineState, found: dict[str, Evaluation], time: datetime) -> S
         requested_listings=tuple(requested),
         lines=lines,
         quotes=quotes,
-        read=tuple(sorted(read)),
+        read=plan.read,
         short_of_lines=tuple(name for name, _ in plan.dropped),
         feeds_asked=asked,
     )
@@ -375,9 +374,9 @@ def _loose_legs(
     """Contracts held beyond the whole units of structures: half-filled ones, and whatever is not ours."""
     loose = {con_id: position.quantity for con_id, position in state.portfolio.positions().items()}
     for structure, quantity in held:
-        for leg in structure.combo.legs:
-            con_id = leg.contract.con_id
-            loose[con_id] = loose.get(con_id, 0) - quantity * leg.signed_ratio
+        for contract, ratio in structure.combo.signed:
+            con_id = contract.con_id
+            loose[con_id] = loose.get(con_id, 0) - quantity * ratio
     known = ((state.contracts.get(con_id), count) for con_id, count in sorted(loose.items()) if count)
     return tuple((contract, quantity) for contract, quantity in known if contract is not None)
 

@@ -9,6 +9,7 @@ is dropped from the end: the farthest strikes of the last strategy's entry windo
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from market.contract import Contract
 from market.records import quickly_made
 
 
@@ -20,6 +21,8 @@ class LinePlan:
     lines: tuple[int, ...]
     dropped: tuple[tuple[str, int], ...] = ()
     beyond: int = 0  # lines that are kept although they exceed the budget: signals and held legs
+    read: tuple[int, ...] = ()  # those of the lines that a strategy named, ascending
+    streamed: frozenset[int] = frozenset()  # the lines again, to be asked
 
     @property
     def text(self) -> str:
@@ -52,4 +55,21 @@ def plan_lines(
                 missing += 1
         if missing:
             dropped.append((strategy, missing))
-    return LinePlan(tuple(sorted(kept)), tuple(dropped), beyond)
+    read = kept.intersection(con_id for lines in wanted.values() for con_id in lines)
+    return LinePlan(tuple(sorted(kept)), tuple(dropped), beyond, tuple(sorted(read)), frozenset(kept))
+
+
+Wanted = tuple[tuple[str, tuple[Contract, ...]], ...]
+_kept: list[tuple[tuple[frozenset[int], set[int], Wanted, int], LinePlan]] = []
+
+
+def standing_plan(signals: frozenset[int], held: set[int], wanted: Wanted, lines_max: int) -> LinePlan:
+    """`plan_lines` of the contracts each strategy wants; the last plan is kept for as long as all is equal.
+
+    From one look to the next the same contracts are wanted, which is quickly seen; planning anew is not.
+    """
+    key = signals, held, wanted, lines_max
+    if not _kept or _kept[0][0] != key:
+        by_id = {name: [contract.con_id for contract in lines] for name, lines in wanted}
+        _kept[:] = [(key, plan_lines(signals, held, by_id, lines_max))]
+    return _kept[0][1]

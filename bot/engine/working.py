@@ -6,6 +6,7 @@ try again with fresh prices. Nothing is replaced or sent while the connection is
 """
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from math import ceil, floor
 
 from bot.engine.decision import Decision, Verb
@@ -171,7 +172,14 @@ def _decide(
 
 def decision_id(time: datetime, number: int) -> str:
     """Identity of a decision: unique in a journal by number and across journals by time."""
-    return f"{time:%Y%m%dT%H%M%S}-{number}"
+    return f"{_second(time)}-{number}"
+
+
+@lru_cache(maxsize=4)
+def _second(time: datetime) -> str:
+    """The time all decisions of one look carry, field by field: `strftime` takes ten times as long."""
+    day = f"{time.year:04d}{time.month:02d}{time.day:02d}"
+    return f"{day}T{time.hour:02d}{time.minute:02d}{time.second:02d}"
 
 
 def _with(state: EngineState, line: OrderLine) -> EngineState:

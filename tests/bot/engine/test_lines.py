@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.engine import decide
-from bot.engine.lines import LinePlan, plan_lines
+from bot.engine.lines import LinePlan, plan_lines, standing_plan
 from bot.engine.parameters import Parameters
 from bot.engine.state import EngineState
 from bot.events import Alert, StreamLines
+from market.contract import Contract, SecurityType
 from strategies.base import Evaluation
 from tests.bot.engine.desk import NAMED, NOW, later
 from tests.bot.engine.looking import looking
@@ -42,6 +43,24 @@ def test_more_lines_never_take_one_away(wanted: dict[str, list[int]], one: int, 
     assert set(plan_lines([], [], wanted, few).lines) <= set(plan_lines([], [], wanted, many).lines)
 
 
+def option(con_id: int) -> Contract:
+    return Contract(SecurityType.OPTION, "SPX", strike=float(con_id), con_id=con_id)
+
+
+@given(st.lists(st.tuples(ids, ids, wishes, st.integers(0, 40)), max_size=4))
+def test_a_standing_plan_is_the_one_that_would_be_made_anew(
+    asked: list[tuple[list[int], list[int], dict[str, list[int]], int]],
+) -> None:
+    for signals, held, wanted, lines_max in [one for one in asked for _ in range(2)]:
+        contracts = tuple((name, tuple(map(option, lines))) for name, lines in wanted.items())
+        plan = standing_plan(frozenset(signals), set(held), contracts, lines_max)
+        assert plan == plan_lines(signals, held, wanted, lines_max)
+        assert set(plan.read) == set(plan.lines).intersection(
+            con_id for lines in wanted.values() for con_id in lines
+        )
+        assert plan.streamed == set(plan.lines)
+
+
 def test_the_end_of_the_last_strategys_wish_is_dropped_first() -> None:
     wanted = {"near_term": [5, 6], "iron_condor": [9, 7, 8]}
     assert [plan_lines([1], [2], wanted, n).lines for n in (7, 6, 5, 4, 3, 2)] == [
@@ -55,7 +74,9 @@ def test_the_end_of_the_last_strategys_wish_is_dropped_first() -> None:
 
 
 def test_a_plan_says_in_words_what_is_missing() -> None:
-    assert plan_lines([1], [], {"iron_condor": [2]}, 2) == LinePlan((1, 2))
+    assert plan_lines([1], [], {"iron_condor": [2]}, 2) == LinePlan(
+        (1, 2), read=(2,), streamed=frozenset({1, 2})
+    )
     assert plan_lines([1], [], {"iron_condor": [2]}, 2).text == ""
     short = plan_lines([1, 2], [3], {"near_term": [4], "iron_condor": [5, 6]}, 2)
     assert short.text == (
