@@ -64,6 +64,18 @@ def test_the_rest_of_an_order_larger_than_the_display_rests_at_its_limit() -> No
     assert (line.price, line.quantity, line.average_price) == (15.0, 2.0, 14.46)
 
 
+def test_what_is_left_works_on_waits_while_the_market_is_away_and_trades_when_it_comes_back() -> None:
+    market, exchange = venue(size=3)
+    assert fills(exchange.submit(single(PUT_WING, "BUY", 8, 14.5)))[0].price == 14.1
+    traded = []
+    for bid, ask in ((13.9, 14.1), (14.6, 15.0), (14.0, 14.4)):
+        market.quote(PUT_WING, bid, ask, size=3)
+        market.advance(market.now + timedelta(seconds=1))
+        traded.append([(line.price, line.quantity) for line in fills(exchange.match())])
+    assert traded == [[(14.5, 3.0)], [], [(14.5, 2.0)]]
+    assert not exchange.open_orders(None)
+
+
 def test_a_changed_limit_comes_to_the_book_anew() -> None:
     _, exchange = venue()
     exchange.submit(single(PUT_WING, "BUY", 1, 13.0))
