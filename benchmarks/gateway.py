@@ -153,9 +153,10 @@ async def client(port: int, says: bytes) -> asyncio.subprocess.Process:
 def subscriptions(market: StochasticMarket) -> bytes:
     """A client's greeting and its requests for 100 lines of options."""
     chain = next(one for one in market.chains(416904) if one.trading_class == "SPXW")
+    fridays = [day for day in chain.expiries if day.weekday() == 4]
     said = b"API\0" + frame(b"v157..176") + request(71, 2, 7, "")
     for number in range(LINES):
-        line = option("SPXW", chain.expiries[4 + number % 4], 2700.0 + 20.0 * (number // 4), Right.PUT)
+        line = option("SPXW", fridays[4 + number % 4], 2700.0 + 20.0 * (number // 4), Right.PUT)
         fields = (line.con_id, "", "", "", "0.0", "", "", "SMART", "", "", "", "")
         said += request(1, 11, number + 1, *fields, 0, "", 0, 0, "")
     return said

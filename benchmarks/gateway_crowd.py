@@ -49,10 +49,11 @@ while chosen.get_map():
 def greeting(market: StochasticMarket, number: int) -> bytes:
     """What client `number` says: hello, and its lines."""
     chain = next(one for one in market.chains(416904) if one.trading_class == "SPXW")
+    fridays = [day for day in chain.expiries if day.weekday() == 4]
     said = b"API\0" + frame(b"v157..176") + request(71, 2, number, "")
     for place in range(LINES):
         own = number if place % 3 == 0 else 0
-        expiry = chain.expiries[4 + (place + own) % 4]
+        expiry = fridays[4 + (place + own) % 4]
         line = option("SPXW", expiry, 2600.0 + 5.0 * ((place + own) % 120), Right.PUT)
         fields = (line.con_id, "", "", "", "0.0", "", "", "SMART", "", "", "", "")
         said += request(1, 11, place + 1, *fields, 0, "", 0, 0, "")

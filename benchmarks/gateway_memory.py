@@ -89,10 +89,11 @@ class Visitor:
 
     def _listed(self) -> list[int]:
         chains = self._gateway.venue.market.chains(416904)
-        expiries = next(chain for chain in chains if chain.trading_class == "SPXW").expiries[3:6]
+        weekly = next(chain for chain in chains if chain.trading_class == "SPXW")
+        fridays = [day for day in weekly.expiries if day.weekday() == 4][3:6]
         return [
             option("SPXW", expiry, 2800.0 + 25.0 * n, Right.PUT).con_id
-            for expiry in expiries
+            for expiry in fridays
             for n in range(20)
         ]
 

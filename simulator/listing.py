@@ -27,6 +27,7 @@ from market.sessions import (
 from simulator.classes import CLASSES, FIRST_SPXW, FIRST_VXM, settles_as
 from simulator.instruments import UNDATED, contract_id, contract_of, future, instrument_of, option
 from simulator.model import Chain, Instrument
+from simulator.weekday_expiries import is_weekday_expiry, weekday_expiries_listed
 
 _WEEKLY_HORIZON = timedelta(100)
 _VIX_WEEKLY_HORIZON = timedelta(42)
@@ -172,7 +173,8 @@ def _listed(trading_class: str, session: date, vx: tuple[date, ...]) -> tuple[da
         return monthly
     if session < FIRST_SPXW:
         return ()
-    return tuple(sorted({*spxw_expiries(session, session + _WEEKLY_HORIZON), *monthly}))
+    weekdays = weekday_expiries_listed(session) if trading_class == "SPXW" else ()
+    return tuple(sorted({*spxw_expiries(session, session + _WEEKLY_HORIZON), *monthly, *weekdays}))
 
 
 def _weekly_vix(first: date, last: date) -> tuple[date, ...]:
@@ -188,6 +190,8 @@ def _expired(trading_class: str, day: date) -> tuple[date, ...]:
         return _weekly_vix(day, day)
     if trading_class in ("VIX", "VX", "VXM"):
         return vix_expiries(day, day)
+    if trading_class == "SPXW" and is_weekday_expiry(day):
+        return (day,)
     return (spx_monthly_expiries if trading_class == "SPX" else spxw_expiries)(day, day)
 
 

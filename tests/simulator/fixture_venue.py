@@ -118,12 +118,13 @@ def options(gateway: Gateway, strikes: Sequence[float], right: Right = Right.PUT
     """SPXW options of one expiry a few weeks away."""
     market = gateway.venue.market
     chain = next(c for c in market.chains(416904) if c.trading_class == "SPXW")
+    fridays = [day for day in chain.expiries if day.weekday() == 4]
     return [
         market.find(
             symbol="SPX",
             security_type=SecurityType.OPTION,
             trading_class="SPXW",
-            expiry=chain.expiries[10],
+            expiry=fridays[10],
             strike=strike,
             right=right,
         )[0]

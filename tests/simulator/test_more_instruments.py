@@ -41,12 +41,18 @@ def test_the_codes_of_the_classes_never_move() -> None:
     assert max(ids) < 2**31
 
 
+def friday(market: StochasticMarket) -> date:
+    """The seventh Friday on which the full options expire, as the minis do."""
+    weekly = next(chain for chain in market.chains(SPX) if chain.trading_class == "SPXW")
+    return [day for day in weekly.expiries if day.weekday() == 4][6]
+
+
 @pytest.mark.parametrize("right", list(Right))
 @pytest.mark.parametrize("strike", [2700.0, 3000.0, 3300.0])
 def test_a_mini_option_is_a_tenth_of_the_full_one_on_steps_of_a_cent(
     market: StochasticMarket, strike: float, right: Right
 ) -> None:
-    expiry = next(chain for chain in market.chains(SPX) if chain.trading_class == "SPXW").expiries[6]
+    expiry = friday(market)
     full = tick(market, option("SPXW", expiry, strike, right).con_id)
     mini = tick(market, option("XSP", expiry, strike / 10.0, right).con_id)
     assert full.model_price is not None
@@ -65,7 +71,7 @@ def test_a_mini_option_is_a_tenth_of_the_full_one_on_steps_of_a_cent(
 
 
 def test_full_size_quotes_do_not_depend_on_minis_beside_them(market: StochasticMarket) -> None:
-    expiry = next(chain for chain in market.chains(SPX) if chain.trading_class == "SPXW").expiries[6]
+    expiry = friday(market)
     full = [option("SPXW", expiry, strike, Right.PUT).con_id for strike in (2500.0, 2900.0, 3000.0)]
     mini = [option("XSP", expiry, strike, Right.PUT).con_id for strike in (250.0, 290.0, 300.0)]
     together = market.ticks([*mini, *full])

@@ -66,7 +66,8 @@ def test_the_index_goes_down_in_a_straight_line_beside_its_own_path(
 
 def test_options_futures_and_vix_follow_the_scripted_index(tmp_path: Path) -> None:
     free, scripted = markets(tmp_path)
-    expiry = next(c for c in free.chains(SPX) if c.trading_class == "SPXW").expiries[6]
+    weekly = next(c for c in free.chains(SPX) if c.trading_class == "SPXW")
+    expiry = [day for day in weekly.expiries if day.weekday() == 4][6]
     put = option("SPXW", expiry, 2900.0, Right.PUT).con_id
     vx = future(date(2026, 4, 15)).con_id
     for market in (free, scripted):

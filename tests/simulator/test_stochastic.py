@@ -304,14 +304,17 @@ def test_options_settle_on_the_open_or_the_close_and_vix_on_its_quotation() -> N
     )
     wednesday = date(2026, 3, 18)
     vix_call, vx = option("VIX", wednesday, 20.0, Right.CALL).con_id, future(wednesday).con_id
-    assert market.next_settlement() == at(wednesday, 9, 30)
+    assert market.next_settlement() == at(date(2026, 3, 16), 16)  # SPXW of that Monday
     market.advance(at(wednesday, 9, 29, 59))
+    assert market.next_settlement() == at(wednesday, 9, 30)
     assert [market.settlement(one) for one in (vix_call, vx)] == [None, None]
     assert market.ticks([vx])[0].bid is None
     market.advance(at(wednesday, 9, 30))
     quotation = market._day.vro
     assert quotation is not None
     assert [market.settlement(one) for one in (vix_call, vx)] == [quotation, quotation]
+    assert market.next_settlement() == at(wednesday, 16)
+    market.advance(at(date(2026, 3, 19), 17))
     assert market.next_settlement() == at(date(2026, 3, 20), 9, 30)
     market.advance(at(date(2026, 3, 20), 15, 59))
     opening = market.ticks([SPX])[0].open
@@ -321,7 +324,7 @@ def test_options_settle_on_the_open_or_the_close_and_vix_on_its_quotation() -> N
     market.advance(at(date(2026, 3, 20), 16, 0))
     assert market.settlement(evening) == market.ticks([SPX])[0].last
     assert market.ticks([evening])[0].ask is None
-    assert market.next_settlement() == at(date(2026, 3, 25), 9, 30)  # the weekly VIX options
+    assert market.next_settlement() == at(date(2026, 3, 23), 16)
 
 
 def test_time_does_not_run_backwards_and_needs_a_zone() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import date
 from typing import Self
 
 from ib_async import IB, ComboLeg, Contract, Option
@@ -52,8 +53,9 @@ async def until(condition: Callable[[], object], limit_s: float = 10.0) -> None:
 async def condor(ib: IB) -> Contract:
     chains = await ib.reqSecDefOptParamsAsync("SPX", "", "IND", 416904)
     chain = next(c for c in chains if c.tradingClass == "SPXW" and c.exchange == "SMART")
+    far = [day for day in chain.expirations if date.fromisoformat(day).weekday() == 4][10]
     wanted = [
-        Option("SPX", chain.expirations[10], strike, right, "SMART", tradingClass="SPXW")
+        Option("SPX", far, strike, right, "SMART", tradingClass="SPXW")
         for strike, right in ((2800.0, "P"), (2850.0, "P"), (3200.0, "C"), (3250.0, "C"))
     ]
     legs = await ib.qualifyContractsAsync(*wanted)
