@@ -26,6 +26,7 @@ from bot.events import (
     Command,
     Connected,
     Event,
+    Halted,
     ListOptions,
     Opened,
     PlaceOrder,
@@ -173,6 +174,10 @@ class Daemon:
             connected = await self._stop.unless(self._broker.connect())  # the account is judged first of all
         except StopAskedError:
             return
+        except NotPaperAccountError as error:
+            if self.state.time is not None:  # a journal that nothing was written to yet has nothing to keep
+                await self._halt_for_good(error, self.state.time)
+            raise
         self._compare_clock()
         recent = [s for s in self.state.starts if self._now() - s < CRASH_LOOP_WINDOW]
         if len(recent) >= self._unclean_starts_max:
@@ -185,6 +190,16 @@ class Daemon:
             self._journal.append(self._now(), "Repaired", {"text": self._repaired})
         await self._take(self._opened)
         await self._durability.now(self._now())  # a start that dies at once must count as one
+        try:
+            await self._live(connected, until)
+        except* NotPaperAccountError as group:
+            await self._halt_for_good(group.exceptions[0], self._now())
+            raise
+        await self._broker.disconnect()
+        await self._durability.checkpoint(self._now(), self.state)
+
+    async def _live(self, connected: Connected, until: datetime | None) -> None:
+        """From the first connection to the last record; what runs beside it ends with it."""
         async with asyncio.TaskGroup() as group:
             self._errands.group = group
             operating = None if self._operation is None else group.create_task(self._operation.run())
@@ -193,8 +208,16 @@ class Daemon:
             if operating is not None:
                 operating.cancel()
             await self._wind_down()
+
+    async def _halt_for_good(self, error: BaseException, time: datetime) -> None:
+        """Another account than the allowed one was seen: that is durable before the daemon ends.
+
+        `time` is the journal's own where the broker's has not been heard.
+        """
         await self._broker.disconnect()
-        await self._durability.checkpoint(self._now(), self.state)
+        async with self._taking:
+            await self._carry(Halted(str(error)), time)
+        await self._durability.now(time)
 
     async def _trade(self, until: datetime | None) -> None:
         while not self._stop.reason:
@@ -301,10 +324,9 @@ class Daemon:
     async def _take(self, event: Event) -> None:
         """Carry one event through the whole flow, one event at a time."""
         async with self._taking:
-            await self._carry(event)
+            await self._carry(event, self._now())
 
-    async def _carry(self, event: Event) -> None:
-        time = self._now()
+    async def _carry(self, event: Event, time: datetime) -> None:
         self._journal.append(time, type(event).__name__, event)
         done = step(self.state, TimedEvent(time, event))
         self.state = done.state

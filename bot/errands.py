@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bot.errors import BrokerError
+from bot.errors import BrokerError, NotPaperAccountError
 from bot.events import Event, RequestFailed
 
 
@@ -40,5 +40,7 @@ class Errands:
     async def _answer(self, request: Coroutine[Any, Any, Event]) -> None:
         try:
             self._post(await request)
+        except NotPaperAccountError:
+            raise  # nobody asks this gateway again
         except BrokerError as error:
             self._post(RequestFailed(str(error)))

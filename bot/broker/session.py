@@ -21,7 +21,7 @@ from bot.broker.quotes import LineBook
 from bot.broker.requests import Key, Requests
 from bot.clock import Clock
 from bot.errors import BrokerUnreachableError, NotPaperAccountError
-from bot.events import Alert, Event
+from bot.events import Alert, Event, Halted
 from market.contract import Contract, SecurityType
 
 FRAME_BYTES_MAX = 2**20
@@ -219,9 +219,9 @@ class Session:
     def _saw_foreign(self, account: str) -> None:
         if self._foreign is None:
             self._foreign = account
-            self._hooks.notify(
-                Alert("error", "foreign_account", f"message of account {account}, expected {self._account}")
-            )
+            text = f"the gateway sent a message of account {account}, allowed is {self._account}"
+            self._hooks.notify(Alert("error", "foreign_account", text))
+            self._hooks.tell(Halted(text))
 
     def _refused(self, code: int, text: str) -> None:
         remedy = ""

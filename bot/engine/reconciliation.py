@@ -27,9 +27,10 @@ EVEN_LEGS_DUE = timedelta(seconds=30)
 def reconcile(state: EngineState, found: Reconciled, time: datetime) -> EngineState:
     """Take the broker's complete knowledge in: executions first, then orders, then compare positions.
 
-    An order the broker does not know is LOST only after two complete snapshots at least 60 s apart, outside
-    of the broker's resets, and only if the positions of its legs agree; until then it is UNKNOWN. Whatever
-    differs makes the state REDUCING until it agrees again.
+    An order the broker does not know is LOST only after two complete snapshots at least 60 s apart, taken
+    with the broker in reach and outside of its resets, and only if all positions agree and no order of a
+    stranger works; until then it is UNKNOWN. When it is absent and something still differs 60 s later, only a
+    person may judge: trading is halted. Whatever differs makes the state REDUCING until it agrees again.
     """
     for executed in found.executions:
         state = apply_execution(state, executed, time)
@@ -42,9 +43,10 @@ def reconcile(state: EngineState, found: Reconciled, time: datetime) -> EngineSt
     known = {report.order_ref for report in found.orders}
     for line in state.working():
         if line.order.order_ref not in known:
-            state = _absent(state, line, theirs, time)
+            doubt = _stranger(state, found.orders) or _unequal(state, theirs, time)
+            state = _absent(state, line, theirs, time, doubt)
         elif line.absent_since is not None:
-            state = with_order(state, replace(line, absent_since=None))
+            state = with_order(state, replace(line, absent_since=None, disputed_since=None))
     detail = _stranger(state, found.orders) or _half_filled(state, time) or _unequal(state, theirs, time)
     risk = state.risk.without(Cause.MISMATCH)
     if detail:
@@ -63,23 +65,40 @@ def is_settled(contract: Contract, time: datetime) -> bool:
         return contract.expiry < time.astimezone(MARKET_TZ).date()
 
 
-def _absent(state: EngineState, line: OrderLine, theirs: Mapping[int, int], time: datetime) -> EngineState:
-    """A complete snapshot does not know the order; what that proves depends on the positions of its legs."""
+def _absent(
+    state: EngineState, line: OrderLine, theirs: Mapping[int, int], time: datetime, doubt: str
+) -> EngineState:
+    """A complete snapshot does not know the order; what that proves depends on the positions.
+
+    `doubt` is what speaks against it: another order at the broker, or a position that differs.
+    """
+    is_proof = state.connected and not reset_end(time)
     order = line.order
     if order.status is not OrderStatus.UNKNOWN:
         order = replace(order, status=OrderStatus.UNKNOWN)
-    elif line.absent_since is not None and time - line.absent_since >= ABSENCE_PROOF and not reset_end(time):
+    elif is_proof and line.absent_since is not None and time - line.absent_since >= ABSENCE_PROOF:
         units = _unheard_units(state, line, theirs, time)
         if units:
             return adopt(state, line, units, time)
-        if units == 0:
+        if not doubt:
             never_was = not line.filled_legs and not order.perm_id
             status = OrderStatus.LOST if never_was else OrderStatus.CANCELLED
             reason = "the broker knows no such order" if never_was else "the broker lists it no longer"
             gone = replace(order, status=status, reason=reason)
             return with_order(state, replace(line, order=gone, ended_at=time))
-    since = line.absent_since if reset_end(time) else line.absent_since or time
-    return with_order(state, replace(line, order=order, absent_since=since))
+        return _disputed(state, line, time, doubt)
+    since = line.absent_since or time if is_proof else line.absent_since
+    return with_order(state, replace(line, order=order, absent_since=since, disputed_since=None))
+
+
+def _disputed(state: EngineState, line: OrderLine, time: datetime, doubt: str) -> EngineState:
+    """The order is absent and the books differ: once more may be a fill between two lists, twice is not."""
+    since = line.disputed_since or time
+    state = with_order(state, replace(line, disputed_since=since))
+    if time - since < ABSENCE_PROOF:
+        return state
+    detail = f"{line.order.order_ref} is not listed by the broker, and the books differ: {doubt}"
+    return replace(state, risk=state.risk.with_cause(Cause.HALT, detail))
 
 
 def _unheard_units(

@@ -48,6 +48,7 @@ class OrderLine:
     costed_units: int = 0  # whole units whose cost was told ...
     costed: float = 0.0  # ... and the points paid for those
     absent_since: datetime | None = None  # first complete broker snapshot that did not know the order
+    disputed_since: datetime | None = None  # first one behind that proof in which something else differed
     ended_at: datetime | None = None
     told: int = 0  # most units filled by the broker's word; its executions may still be on their way
     executed_at: datetime | None = None

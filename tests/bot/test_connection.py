@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from bot.connection import RECONNECT_MAX_S, back_off_s
-from bot.errors import ReadOnlyApiError
-from bot.events import Connected, Disconnected
+from bot.engine.state import EngineState
+from bot.errors import NotPaperAccountError, ReadOnlyApiError
+from bot.events import Connected, Disconnected, Reconciled
 from market.sessions import MARKET_TZ
+from risk.state import TradingState
 from tests.bot.daemon_desk import START, Desk, one_condor_is_wanted, play
 
 
@@ -94,6 +96,67 @@ def test_a_gateway_that_came_back_read_only_halts_and_is_not_tried_again(tmp_pat
     assert len(tried) == 1
     (halt,) = desk.records("Halted")
     assert halt.body["reason"] == "the API is read-only"
+
+
+def test_a_gateway_that_came_back_with_another_account_halts_durably_before_the_daemon_ends(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path / "journal")
+
+    async def script() -> EngineState:
+        broker = desk.broker()
+        daemon, journal = desk.daemon()
+        honest = broker.connect
+
+        async def refuse() -> Connected:
+            raise NotPaperAccountError("the gateway serves U1234567")
+
+        def come_back_live() -> None:
+            broker.connect = refuse  # type: ignore[method-assign]  # the double's own behaviour
+            broker.drop()
+
+        asyncio.get_running_loop().call_later(60.0, come_back_live)
+        with pytest.raises(ExceptionGroup) as ended:
+            await daemon.run()
+        journal.release()
+        assert ended.group_contains(NotPaperAccountError)
+        with pytest.raises(NotPaperAccountError):
+            await desk.trade(START + timedelta(minutes=5))
+        broker.connect = honest  # type: ignore[method-assign]  # the double's own behaviour
+        return await desk.trade(START + timedelta(minutes=10))
+
+    state = play(desk, script)
+    halts = desk.records("Halted")
+    assert [halt.body["reason"] for halt in halts] == ["the gateway serves U1234567"] * 2
+    assert state.risk.trading is TradingState.HALTED
+    orders = [record for record in desk.records("PlaceOrder") if record.seq > halts[0].seq]
+    assert orders == []
+
+
+def test_an_account_that_shows_up_in_an_answer_ends_the_daemon_behind_a_halt(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "journal")
+
+    async def script() -> None:
+        broker = desk.broker()
+        daemon, journal = desk.daemon()
+
+        async def foreign() -> Reconciled:
+            raise NotPaperAccountError("the gateway sent a message of account U1234567")
+
+        def ask() -> None:
+            broker.reconcile = foreign  # type: ignore[method-assign]  # the double's own behaviour
+            daemon._connection.ask_for_evidence(daemon.last_time)
+
+        asyncio.get_running_loop().call_later(60.0, ask)
+        try:
+            await daemon.run()
+        finally:
+            journal.release()
+
+    with pytest.raises(ExceptionGroup) as ended:
+        play(desk, script)
+    assert ended.group_contains(NotPaperAccountError)
+    assert len(desk.records("Halted")) == 1
 
 
 def test_an_outage_is_told_after_five_minutes_and_every_hour_until_it_is_over(tmp_path: Path) -> None:

@@ -31,6 +31,39 @@ def test_a_gateway_that_announces_a_live_account_is_refused_with_77_on_any_port(
     assert [record.kind for record in read_records(house.journal)] == []
 
 
+def test_a_gateway_that_comes_back_with_a_live_account_ends_with_77_and_the_halt_outlasts_restarts(
+    house: House,
+) -> None:
+    house.start_gateway()
+    daemon = house.start_daemon()
+    house.until("decision.open")
+    house.kill(gateway=True)
+    paper = (house.folder / "gateway").rename(house.folder / "paper")
+    house.account = "U1234567"
+    house.start_gateway()
+    assert daemon.wait(timeout=60) == 77
+    assert "U1234567" in house.errors.read_text()
+    (halt,) = [record for record in read_records(house.journal) if record.kind == "Halted"]
+    assert "the gateway serves U1234567" in halt.body["reason"]
+    # The next start finds it again, and so does one whose gateway serves the right account.
+    assert house.start_daemon().wait(timeout=60) == 77
+    house.stop_gateway()
+    shutil.rmtree(house.folder / "gateway")
+    paper.rename(house.folder / "gateway")
+    house.account = "DU0000000"
+    house.start_gateway()
+    house.start_daemon()
+    house.ready()
+    house.until("decision.hold")
+    assert house.stop_daemon() == 0
+    later = [record for record in read_records(house.journal) if record.seq > halt.seq]
+    assert [record for record in later if record.kind in {"PlaceOrder", "ReplaceOrder"}] == []
+    assert {r.body["trading"] for r in later if r.kind == "Decision" and r.body["verb"] == "hold"} == {
+        "halted"
+    }
+    prove(house.journal, Venue.of_state(house.stop_gateway()))
+
+
 def test_a_second_daemon_on_the_same_journal_is_refused_with_75_and_the_first_trades_on(house: House) -> None:
     house.start_gateway()
     first = house.start_daemon()

@@ -5,7 +5,7 @@ The judge of the fault sessions holds every invariant against each of them; a te
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from risk.state import TradingState
 from simulator.faults import Fault, FaultKind
 from tests.scenarios.faults.house import FaultHouse
 from tests.scenarios.faults.plans import Mishap, Trouble
-from tests.scenarios.faults.planted import at_order, session, trouble
+from tests.scenarios.faults.planted import UNLISTED, at_order, session, trouble
 from tests.scenarios.faults.runs import be_quiet
 from tests.scenarios.faults.scenes import scene
 
@@ -153,6 +153,23 @@ def test_an_order_the_gateway_never_heard_is_proved_lost_and_tried_anew(tmp_path
     assert house.judge._state.orders[first].order.status is OrderStatus.LOST
     assert later
     assert first not in at_venue(house)
+
+
+def test_an_order_that_is_not_listed_while_the_positions_differ_halts_for_a_person_and_is_never_lost(
+    tmp_path: Path,
+) -> None:
+    # It fills, and for minutes neither the order nor its executions are told: only the positions show it.
+    resumed = trouble(Trouble.HALT, 900.0, 1, for_s=60.0)
+    house = live(tmp_path, *UNLISTED, resumed, minutes=60)
+    first = placed(house)[0]
+    states = [one for one in records(house, "Decision") if one.body["verb"] == "state"]
+    (halted, *_) = [one for one in states if "is not listed by the broker" in one.body["reason"]]
+    assert halted.body["trading"] == "halted"
+    unknown = next(one for one in states if "unknown_order" in one.body["reason"])
+    waited = datetime.fromisoformat(halted.time) - datetime.fromisoformat(unknown.time)
+    assert timedelta(minutes=2) <= waited <= timedelta(minutes=4)
+    assert house.judge._state.orders[first].order.filled == at_venue(house)[first] > 0
+    assert house.judge._state.risk.trading is TradingState.ACTIVE
 
 
 def test_fills_without_any_word_about_their_order_are_in_the_book(tmp_path: Path) -> None:

@@ -7,7 +7,15 @@ import pytest
 from bot.broker.adapter import HEARTBEAT_S, IbBroker
 from bot.clock import WallClock
 from bot.errors import BrokerUnreachableError, NotPaperAccountError
-from bot.events import AccountTaken, CancelOrder, Connected, Disconnected, OrderReported, PlaceOrder
+from bot.events import (
+    AccountTaken,
+    CancelOrder,
+    Connected,
+    Disconnected,
+    Halted,
+    OrderReported,
+    PlaceOrder,
+)
 from bot.port import BrokerPort
 from market.order import OrderStatus
 from simulator.wire import message, to_bytes
@@ -315,6 +323,8 @@ def test_a_row_of_another_account_stops_all_orders() -> None:
         desk.gateway.say(6, 2, "NetLiquidation", "5.0", "USD", "U1234567")
         await desk.settle()
         assert [alert.name for alert in desk.alerts] == ["foreign_account"]
+        (halt,) = [event for event in desk.events if isinstance(event, Halted)]
+        assert "U1234567" in halt.reason
         with pytest.raises(NotPaperAccountError, match="U1234567"):
             desk.broker.place(PlaceOrder("alvh:9", "9", condor(), 1, -1.0))
         with pytest.raises(NotPaperAccountError):

@@ -22,6 +22,7 @@ from market.order import OrderStatus
 from risk.state import Cause, TradingState
 from simulator import client_messages as ask
 from simulator.exchange import Exchange
+from simulator.faults import FaultKind
 from simulator.model import OrderRequest
 from tests.scenarios.faults.exposure import naked
 from tests.scenarios.faults.line import Line
@@ -34,6 +35,7 @@ NAKED_MAX = timedelta(seconds=30)
 BOOKS_APART_MAX = timedelta(seconds=150)  # a look a minute, five seconds until it asks, thirty to ask again
 QUIET_MAX = timedelta(minutes=5)
 VIOLATIONS_KEPT = 20
+BY_ABSENCE = {"the broker knows no such order", "the broker lists it no longer"}
 #: Causes that may stand at the end: a person's, or the account's.
 LASTING = {Cause.LOSS, Cause.DRAWDOWN, Cause.OPERATOR}
 
@@ -69,6 +71,8 @@ class Judge:
         self._alerted: list[Alert] = []
         self._commanded: Counter[str] = Counter()
         self._filled: dict[str, int] = {}
+        self._gone: set[str] = set()
+        self._garbles = False
         self._state = scene.state
         self._busy_at: datetime = scene.start
 
@@ -108,6 +112,7 @@ class Judge:
 
     def struck(self, mishap: Mishap) -> None:
         """A mishap strikes."""
+        self._garbles = self._garbles or mishap.kind == FaultKind.CORRUPT
 
     def line_is_silent(self, silent: bool) -> None:
         """Nothing passes on the line any more, in either direction and without a word; or it does again."""
@@ -176,11 +181,21 @@ class Judge:
             if order.filled < self._filled.get(ref, 0):
                 self.accuse("I-10", f"{ref} filled {self._filled[ref]}, now {order.filled}")
             self._filled[ref] = order.filled
+            if order.reason in BY_ABSENCE and ref not in self._gone:
+                self._gone.add(ref)
+                self._not_traded(ref, max(order.filled, line.told))
         ours = {con_id: one.quantity for con_id, one in state.portfolio.positions().items()}
         told = {con_id: count for con_id, count in self.records.positions.items() if count}
         expired = {con_id for con_id in told if con_id not in ours and self._has_settled(con_id)}
         if ours != {con_id: count for con_id, count in told.items() if con_id not in expired}:
             self.accuse("I-11", f"the book holds {ours}, the executions told make {told}")
+
+    def _not_traded(self, ref: str, told: int) -> None:
+        """An order that counts as ended because nobody lists it has not traded more than was told."""
+        blotter = self._exchange._blotter
+        for one in (*blotter.working.values(), *blotter.ended):
+            if one.request.order_ref == ref and one.filled > told:
+                self.accuse("I-09", f"{ref} is taken for ended with {told} and has traded {one.filled:g}")
 
     def _has_settled(self, con_id: int) -> bool:
         return self._exchange.market.settlement(con_id) is not None
@@ -282,10 +297,14 @@ class Judge:
             elif (fill.quantity, round(fill.price, 6)) != (signed, round(execution.price, 6)):
                 self.accuse("I-11", f"execution {execution.exec_id} stands in the book as {fill.exec_id}")
 
+    def _is_garbled(self, cause: Cause, detail: str) -> bool:
+        """Whether trading is halted for an account that garbled bytes named: only a person may judge that."""
+        return self._garbles and cause is Cause.HALT and "of account" in detail
+
     def _rest(self) -> None:
         """After the faults the daemon trades again, or says why not."""
         state = self._state
-        causes = {cause for cause, _ in state.risk.causes}
+        causes = {cause for cause, detail in state.risk.causes if not self._is_garbled(cause, detail)}
         if not causes <= LASTING:
             self.accuse(
                 "I-28",

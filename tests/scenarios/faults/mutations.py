@@ -27,14 +27,23 @@ from bot.broker.orders import OrderDesk
 from bot.broker.quotes import LineBook
 from bot.broker.requests import Requests
 from bot.daemon import Daemon
-from bot.engine.book import with_order
+from bot.engine.book import apply_execution, with_order
 from bot.engine.state import EngineState, OrderLine
 from bot.errors import BrokerError
-from bot.events import AccountTaken, Alert, Feed, OperatorCommanded, PlaceOrder, QuotesTaken
+from bot.events import (
+    AccountTaken,
+    Alert,
+    Executed,
+    Feed,
+    OperatorCommanded,
+    PlaceOrder,
+    QuotesTaken,
+    RequestFailed,
+)
 from bot.feeds import PublishedFeeds
 from bot.journal.durability import Durability
 from market.contract import Action, Combo, Leg, SecurityType
-from market.order import OrderStatus
+from market.order import OrderStatus, execution_base
 from risk.state import Cause
 from risk.verdict import Check, Ruling, Verdict
 from tests.scenarios.faults.scenes import scene
@@ -106,6 +115,26 @@ def deaf_to_fills(inbox: Inbox, request_id: int, contract: Any, execution: Any) 
         inbox.requests.row(request_id, event)
 
 
+def nameless(inbox: Inbox, request_id: int, contract: Any, execution: Any) -> None:
+    """An execution that is told as it happens loses the reference of its order."""
+    event = inbox.evidence.executed(contract, execution)
+    if event is None:
+        return
+    if request_id >= 0:
+        inbox.requests.row(request_id, event)
+    else:
+        inbox.evidence.tell(Executed(dataclasses.replace(event.fill, order_ref=""), event.contract))
+
+
+def booked_as_another(state: EngineState, executed: Executed, time: datetime) -> EngineState:
+    """An execution that is listed under a reference the book does not have for it becomes one more."""
+    heard = state.portfolio.fills.get(execution_base(executed.fill.exec_id))
+    if heard is not None and heard.order_ref != executed.fill.order_ref:
+        fill = dataclasses.replace(executed.fill, exec_id=f"listed-{executed.fill.exec_id}")
+        executed = dataclasses.replace(executed, fill=fill)
+    return apply_execution(state, executed, time)
+
+
 IGNORES_LISTED_FILLS = both(
     swap(bot.engine.reconciliation, "apply_execution", lambda state, _executed, _time: state),
     swap(bot.engine.reconciliation, "_unequal", lambda *_: ""),
@@ -164,6 +193,17 @@ def forgets_in_flight(state: EngineState) -> EngineState:
     return bot.engine.book.refresh_unknown(dataclasses.replace(state, orders=orders, reconciled=False))
 
 
+def dropped_unanswered() -> Planting:
+    """A question that fails counts as the answer that there is no such order."""
+    honest = bot.engine.step._HANDLERS[RequestFailed]
+
+    def failed(state: EngineState, event: Any, time: datetime) -> Any:
+        done = honest(state, event, time)
+        return dataclasses.replace(done, state=forgets_in_flight(done.state))
+
+    return patch.dict(bot.engine.step._HANDLERS, {RequestFailed: failed})
+
+
 def off_the_step(first: float, worst: float, _tick: float, steps: int) -> float:
     """A move the venue refuses: the order itself lives on."""
     return round(first + 0.013 * steps, 3) if first < worst else first
@@ -178,9 +218,18 @@ def error_ends_it(evidence: Evidence, order_id: int, code: int, text: str) -> No
     evidence._tell(order)
 
 
-def taken_for_working(state: EngineState, line: OrderLine, _theirs: object, _time: datetime) -> EngineState:
+def taken_for_working(state: EngineState, line: OrderLine, *_: object) -> EngineState:
     working = dataclasses.replace(line, order=dataclasses.replace(line.order, status=OrderStatus.WORKING))
     return with_order(state, working)
+
+
+def lost_whatever_differs(
+    state: EngineState, line: OrderLine, theirs: Any, time: datetime, _doubt: str
+) -> EngineState:
+    return _ABSENT(state, line, theirs, time, "")
+
+
+_ABSENT = bot.engine.reconciliation._absent
 
 
 async def empty_when_late(requests: Requests, key: Any, within_s: float) -> list[Any]:

@@ -43,15 +43,19 @@ from tests.scenarios.faults.mutations import (
     Planting,
     a_future,
     blind_to_losses,
+    booked_as_another,
     both,
     deaf_to_fills,
     doubled,
+    dropped_unanswered,
     empty_when_late,
     error_ends_it,
     forgets_in_flight,
     from_the_future,
     hidden_memory,
+    lost_whatever_differs,
     moved_anew,
+    nameless,
     no_heartbeat,
     not_before_the_wire,
     off_the_step,
@@ -115,6 +119,15 @@ _LINE_LOST = Mishap("connectivity", 4000.0, 0, Fault(FaultKind.CONNECTIVITY, for
 _CORRECTED = at_order(1, Fault(FaultKind.CORRECT, points=0.05), 200.0)
 _CUT = tuple(at_order(number, Fault(FaultKind.PARTIAL, units=1)) for number in range(1, 7))
 _ACK_LOST = Mishap("drop", 0.0, 0, Fault(FaultKind.DROP, message="openOrder", skip=1, times=3))
+UNLISTED = tuple(
+    at_order(1, Fault(FaultKind.DROP, message=message, times=times))
+    for message, times in (
+        ("openOrder", 12),
+        ("orderStatus", 12),
+        ("completedOrder", 12),
+        ("execDetails", 40),
+    )
+)
 _STATUS_LOST = Mishap("drop", 0.0, 0, Fault(FaultKind.DROP, message="orderStatus", times=3))
 
 BUGS: tuple[Bug, ...] = (
@@ -198,6 +211,17 @@ BUGS: tuple[Bug, ...] = (
     Bug("I-07", "an error on an order is its end (finding 4)",
         both(swap(Evidence, "failed", error_ends_it), swap(bot.engine.working, "walked_limit", off_the_step)),
         session(final=0.85)),
+    Bug("I-09", "orders the venue took are dropped when a question about them fails (hummingbot #8457)",
+        dropped_unanswered,
+        session(_ACK_LOST, _STATUS_LOST,
+                Mishap("ignore", 0.0, 0, Fault(FaultKind.IGNORE, message="reqAllOpenOrders", skip=3)),
+                final=0.9)),
+    Bug("I-11", "an execution loses its order, and its listing books it once more (nautilus #4970)",
+        both(swap(Inbox, "_execution", nameless),
+             swap(bot.engine.reconciliation, "apply_execution", booked_as_another)),
+        session()),
+    Bug("I-09", "an order that is not listed is taken for lost although the positions differ",
+        swap(bot.engine.reconciliation, "_absent", lost_whatever_differs), session(*UNLISTED)),
     Bug("I-06", "a fill before its order is dropped (nautilus #3949)",
         both(swap(Evidence, "executed", lambda *_: None), IGNORES_LISTED_FILLS, FORGETS_WHAT_IS_DUE),
         session()),
