@@ -55,6 +55,15 @@ class Portfolio:
         known = self.fills[base]
         return Portfolio({**self.fills, base: replace(fill, commission=known.commission)}, self.carried)
 
+    def renamed(self, base: str, fill: Fill) -> "Portfolio":
+        """Put an execution in the place of one that was told under a number it does not have.
+
+        Raises KeyError when there is no such execution.
+        """
+        rest = {known: one for known, one in self.fills.items() if known != base}
+        told = replace(fill, commission=self.fills[base].commission)
+        return Portfolio({**rest, execution_base(fill.exec_id): told}, self.carried)
+
     def commission(self, exec_id: str, commission_usd: float) -> "Portfolio":
         """Attach a commission to a known execution; one for an unknown execution changes nothing."""
         base = execution_base(exec_id)

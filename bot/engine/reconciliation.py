@@ -8,6 +8,7 @@ takes them away without an execution, and brokers show them for a while longer.
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 from bot.engine.book import adopt, apply_commission, apply_execution, report_order, with_order
@@ -15,7 +16,7 @@ from bot.engine.state import EngineState, OrderLine
 from bot.events import OrderReported, Reconciled
 from market.broker_hours import reset_end
 from market.contract import Contract
-from market.order import OrderStatus
+from market.order import Fill, OrderStatus, execution_base
 from market.records import replace
 from market.sessions import MARKET_TZ, option_expiry_instant
 from risk.state import Cause
@@ -32,8 +33,9 @@ def reconcile(state: EngineState, found: Reconciled, time: datetime) -> EngineSt
     stranger works; until then it is UNKNOWN. When it is absent and something still differs 60 s later, only a
     person may judge: trading is halted. Whatever differs makes the state REDUCING until it agrees again.
     """
+    listed = {execution_base(executed.fill.exec_id) for executed in found.executions}
     for executed in found.executions:
-        state = apply_execution(state, executed, time)
+        state = apply_execution(_named(state, executed.fill, listed), executed, time)
     for commission in found.commissions:
         state = apply_commission(state, commission)
     for report in found.orders:
@@ -63,6 +65,21 @@ def is_settled(contract: Contract, time: datetime) -> bool:
     except ValueError:
         # A class or a day our calendar does not know: the day itself has to be over.
         return contract.expiry < time.astimezone(MARKET_TZ).date()
+
+
+def _named(state: EngineState, fill: Fill, listed: AbstractSet[str]) -> EngineState:
+    """Give an execution the number under which the broker lists it, when it was first told under another.
+
+    The line may have garbled it: the list knows no such number, and has one that is otherwise the same.
+    """
+    fills = state.portfolio.fills
+    if execution_base(fill.exec_id) in fills:
+        return state
+    same = (fill.order_ref, fill.con_id, fill.quantity, fill.price, fill.time)
+    for base, one in fills.items():
+        if base not in listed and (one.order_ref, one.con_id, one.quantity, one.price, one.time) == same:
+            return replace(state, portfolio=state.portfolio.renamed(base, fill))
+    return state
 
 
 def _absent(

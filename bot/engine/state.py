@@ -82,6 +82,22 @@ class MarginAsk:
 
 
 @dataclass(frozen=True, slots=True)
+class SettlementDue:
+    """Cash of a class and expiry that settled: from `low_usd` to `high_usd`, None where nobody knows.
+
+    `held` are the signed contracts at the settlement.
+    """
+
+    name: str
+    held: tuple[tuple[Contract, int], ...]
+    settled_at: datetime
+    due_at: datetime
+    low_usd: float | None = None
+    high_usd: float | None = None
+    told_on: date | None = None  # the day on which it was last told to be late
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """Every option the broker lists for one class and expiry."""
 
@@ -133,6 +149,9 @@ class EngineState:
     orders: Mapping[str, OrderLine] = field(default_factory=dict)
     portfolio: Portfolio = field(default_factory=Portfolio)
     margins: Mapping[str, MarginAsk] = field(default_factory=dict)  # by structure
+    settling: Mapping[str, SettlementDue] = field(default_factory=dict)  # cash that has to come
+    settling_since: datetime | None = None  # the account's figures before it ...
+    settling_cash_usd: float = 0.0  # ... and their cash
     risk: RiskState = field(default_factory=RiskState)
     condor: CondorState = field(default_factory=CondorState)
     layers: LayersState = field(default_factory=LayersState)

@@ -24,6 +24,7 @@ from bot.engine.margin import margin_told
 from bot.engine.parameters import parameters
 from bot.engine.reconciliation import reconcile
 from bot.engine.release_days import calendar_alerts
+from bot.engine.settlement_cash import judge_cash, note_expired
 from bot.engine.state import EngineState, Listing, OrderLine, Step, is_always_streamed
 from bot.engine.working import cancel_opening, decision_id
 from bot.events import (
@@ -197,6 +198,7 @@ def _observations_known(state: EngineState, event: ObservationsKnown, time: date
 
 
 def _account_taken(state: EngineState, event: AccountTaken, time: datetime) -> Step:
+    state = note_expired(state, time)
     opened = event.nav_usd if state.session_nav_usd is None else state.session_nav_usd
     peak = max(event.nav_usd, state.peak_nav_usd or event.nav_usd)
     state = replace(state, account=event, account_time=time, session_nav_usd=opened, peak_nav_usd=peak)
@@ -212,7 +214,7 @@ def _account_taken(state: EngineState, event: AccountTaken, time: datetime) -> S
         risk = risk.with_cause(Cause.DRAWDOWN, f"{drawdown:.2%} below the highest value so far")
     else:
         risk = risk.without(Cause.DRAWDOWN)
-    return Step(replace(state, risk=risk))
+    return judge_cash(replace(state, risk=risk), time)
 
 
 def _order_reported(state: EngineState, event: OrderReported, time: datetime) -> Step:
@@ -245,9 +247,10 @@ def _commission_reported(state: EngineState, event: CommissionReported, _time: d
 
 
 def _reconciled(state: EngineState, event: Reconciled, time: datetime) -> Step:
-    before = state
+    before = state = note_expired(state, time)
     state = replace(book.refresh_unknown(reconcile(state, event, time)), look_due=True)
     done = Step(state, (), cancel_contradicted(before, event.orders))
+    done = replace(done, commands=done.commands + _renumbered(before, state))
     done = replace(done, commands=done.commands + _corrected(before, event.executions))
     for ref, line in state.orders.items():
         was = before.orders[ref].order
@@ -301,6 +304,13 @@ def _corrected(state: EngineState, executions: tuple[Executed, ...]) -> tuple[Al
             text = f"{fill.exec_id}: {fill.quantity} at {fill.price:g} in place of "
             told.append(Alert("warning", "execution.corrected", f"{text}{known.quantity} at {known.price:g}"))
     return tuple(told)
+
+
+def _renumbered(before: EngineState, after: EngineState) -> tuple[Alert, ...]:
+    """Executions that the broker lists under another number than they were told under: each is told."""
+    gone = before.portfolio.fills.keys() - after.portfolio.fills.keys()
+    text = "is not listed by the broker: an equal execution has another number"
+    return tuple(Alert("warning", "execution.renumbered", f"{base} {text}") for base in sorted(gone))
 
 
 def _filled(line: OrderLine) -> str:

@@ -26,6 +26,7 @@ from simulator.entitlements import Entitlements
 from simulator.exchange import Exchange
 from simulator.fault_injection import FaultInjector
 from simulator.faults import Fault, FaultPlan
+from simulator.floor import HouseRules
 from simulator.gateway import Gateway
 from simulator.model import Market
 from simulator.pacing import drive
@@ -107,6 +108,7 @@ class VirtualHouse:
     entitlements: Entitlements | None = None
     faults: tuple[Fault, ...] = ()
     restart: time | None = None  # when the gateway restarts by itself, New York time
+    house_rules: HouseRules | None = None
 
     def run(self, ends: Sequence[Killer | datetime], until: datetime) -> tuple[EngineState, Venue]:
         """One life for each of `ends`, a kill or the market time of a clean stop, then a last one.
@@ -119,7 +121,7 @@ class VirtualHouse:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         clock = VirtualClock(loop, self.start)
-        exchange = Exchange(self.market, ACCOUNT)
+        exchange = Exchange(self.market, ACCOUNT, rules=self.house_rules)
         gateway = Gateway(exchange, clock.now, self.entitlements)
         if self.faults or self.restart is not None:
             gateway.edge = injector = FaultInjector(gateway, FaultPlan(self.faults))

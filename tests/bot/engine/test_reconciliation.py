@@ -12,6 +12,7 @@ from bot.engine.decision import Verb
 from bot.engine.reconciliation import ABSENCE_PROOF, is_settled
 from bot.engine.state import EngineState, OrderLine
 from bot.events import (
+    Alert,
     CancelOrder,
     CommissionReported,
     Executed,
@@ -216,6 +217,28 @@ def test_executions_missed_while_the_link_was_down_are_taken_with_their_commissi
     structure = state.structures[LINE.structure_id]
     assert (structure.quantity, structure.fees_usd, status(state)) == (2, 2.6, OrderStatus.FILLED)
     assert state.risk.causes == ()
+
+
+def test_an_execution_told_under_a_garbled_number_is_the_one_that_is_listed_and_not_one_more() -> None:
+    state = at_work(LINE)
+    garbled, *rest = executions(LINE, 2)
+    state = after(state, replace(garbled, fill=replace(garbled.fill, exec_id="y7.01")), *rest)
+    found = Reconciled((), executions(LINE, 2), HELD, (CommissionReported("x0.01", 2.6),))
+    done = take(state, found, later(5))
+    assert [one.name for one in done.commands if isinstance(one, Alert)] == ["execution.renumbered"]
+    state = done.state
+    assert sorted(state.portfolio.fills) == ["x0", "x1", "x2", "x3"]
+    assert state.structures[LINE.structure_id].fees_usd == 2.6
+    assert (state.orders[REF].order.filled, state.risk.causes) == (2, ())
+
+
+def test_an_equal_execution_is_one_more_while_the_first_is_listed_as_well() -> None:
+    one = executions(LINE, 1)
+    two = executions(LINE, 1, "z")
+    state = after(at_work(LINE), *one)
+    state = after(state, Reconciled((), (*one, *two), HELD), time=later(5))
+    assert len(state.portfolio.fills) == 8
+    assert (state.orders[REF].order.filled, state.risk.causes) == (2, ())
 
 
 # ------------------------------------------------------------------ what does not add up

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -142,8 +142,22 @@ class Records:
 
     def _reconciled(self, _seq: int, _time: datetime, body: Reconciled) -> None:
         self.is_reconciled = True
+        listed = {executed.fill.exec_id.rpartition(".")[0] for executed in body.executions}
         for executed in body.executions:
+            self._renumber(executed.fill, listed)
             self.fold(executed)
+
+    def _renumber(self, fill: Fill, listed: set[str]) -> None:
+        """An execution that was told under a garbled number is the one that is listed, not one more."""
+        stem = fill.exec_id.rpartition(".")[0]
+        if stem in self.executions:
+            return
+        for told, (version, known) in self.executions.items():
+            alike = replace(known, exec_id=fill.exec_id, commission=fill.commission) == fill
+            if told not in listed and alike:
+                del self.executions[told]
+                self.executions[stem] = (version, known)
+                return
 
     def fold(self, executed: Executed) -> None:
         """Each execution once; a later version takes the place of an earlier one."""
