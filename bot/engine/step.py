@@ -24,6 +24,7 @@ from bot.engine.margin import margin_told
 from bot.engine.parameters import parameters
 from bot.engine.reconciliation import reconcile
 from bot.engine.release_days import calendar_alerts
+from bot.engine.retold import corrected, renumbered
 from bot.engine.settlement_cash import judge_cash, note_expired
 from bot.engine.state import EngineState, Listing, OrderLine, Step, is_always_streamed
 from bot.engine.working import cancel_opening, decision_id
@@ -55,7 +56,6 @@ from bot.events import (
     TimedEvent,
 )
 from market.contract import Contract, Right, SecurityType
-from market.order import execution_base
 from market.quote import stamped
 from market.records import replace
 from market.rounding import round_price, round_ratio
@@ -233,7 +233,7 @@ def _order_reported(state: EngineState, event: OrderReported, time: datetime) ->
 
 def _executed(state: EngineState, event: Executed, time: datetime) -> Step:
     before = state.orders.get(event.fill.order_ref)
-    done = Step(state, (), _corrected(state, (event,)))
+    done = Step(state, (), corrected(state, (event,)))
     state = book.refresh_unknown(book.apply_execution(state, event, time))
     done = replace(done, state=state)
     after = state.orders.get(event.fill.order_ref)
@@ -250,8 +250,8 @@ def _reconciled(state: EngineState, event: Reconciled, time: datetime) -> Step:
     before = state = note_expired(state, time)
     state = replace(book.refresh_unknown(reconcile(state, event, time)), look_due=True)
     done = Step(state, (), cancel_contradicted(before, event.orders))
-    done = replace(done, commands=done.commands + _renumbered(before, state))
-    done = replace(done, commands=done.commands + _corrected(before, event.executions))
+    done = replace(done, commands=done.commands + renumbered(before, state))
+    done = replace(done, commands=done.commands + corrected(before, event.executions))
     for ref, line in state.orders.items():
         was = before.orders[ref].order
         if line.order.filled != was.filled:
@@ -292,25 +292,6 @@ def _request_failed(state: EngineState, event: RequestFailed, _time: datetime) -
 
 def _stopping(state: EngineState, event: Stopping, time: datetime) -> Step:
     return cancel_opening(replace(state, stopping=True, starts=()), time, event.reason)
-
-
-def _corrected(state: EngineState, executions: tuple[Executed, ...]) -> tuple[Alert, ...]:
-    """Corrections of executions that were counted already: each is told."""
-    told = []
-    for executed in executions:
-        fill = executed.fill
-        known = state.portfolio.fills.get(execution_base(fill.exec_id))
-        if known is not None and not state.portfolio.knows(fill.exec_id):
-            text = f"{fill.exec_id}: {fill.quantity} at {fill.price:g} in place of "
-            told.append(Alert("warning", "execution.corrected", f"{text}{known.quantity} at {known.price:g}"))
-    return tuple(told)
-
-
-def _renumbered(before: EngineState, after: EngineState) -> tuple[Alert, ...]:
-    """Executions that the broker lists under another number than they were told under: each is told."""
-    gone = before.portfolio.fills.keys() - after.portfolio.fills.keys()
-    text = "is not listed by the broker: an equal execution has another number"
-    return tuple(Alert("warning", "execution.renumbered", f"{base} {text}") for base in sorted(gone))
 
 
 def _filled(line: OrderLine) -> str:
