@@ -57,6 +57,7 @@ class CondorAdjust(Section):
     roll_credit_min_fraction: Fraction
     roll_retry_s: Annotated[float, Field(ge=0, le=86_400)]
     break_even_alert_sd: Annotated[float, Field(ge=0, le=10)]
+    break_even_today_alert_sd: Annotated[float, Field(ge=-10, le=10)]
     time_shift: Literal["off", "tested", "loss"]
     time_shift_credit_min_pts: Annotated[float, Field(ge=0, le=1_000)]
 

@@ -84,12 +84,20 @@ def breach_probability(distance_sd: float) -> float:
     return round_ratio(0.5 * (1.0 - erf(abs(distance_sd) / sqrt(2.0))))
 
 
+def ends(
+    side: str, level: float, sigma: float, bounds: tuple[float, float], t_years: float
+) -> tuple[float, float, float]:
+    """A level's distance from the low and the high bound of the forward, and the worse of the two.
+
+    On its own side a level is safe; beyond the forward it is breached already, and farther is worse.
+    """
+    at_lo, at_hi = (distance(level, forward, sigma, t_years) for forward in bounds)
+    return at_lo, at_hi, max(at_lo, at_hi) if side == "low" else min(at_lo, at_hi)
+
+
 def _measured(side: str, today: bool, level: float, market: Market) -> BreakEven:
     sigma = round_volatility(float(market.sigma(log(level / market.forward))))
-    at_lo = distance(level, market.lo, sigma, market.t_years)
-    at_hi = distance(level, market.hi, sigma, market.t_years)
-    # On its own side a level is safe; beyond the forward it is breached already, and farther is worse.
-    worse = max(at_lo, at_hi) if side == "low" else min(at_lo, at_hi)
+    at_lo, at_hi, worse = ends(side, level, sigma, (market.lo, market.hi), market.t_years)
     is_breached = worse >= 0.0 if side == "low" else worse <= 0.0
     chance = breach_probability(worse)
     return BreakEven(

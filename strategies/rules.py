@@ -243,6 +243,7 @@ class CondorAdjust:
     roll_credit_min_fraction: float
     roll_retry_s: float
     break_even_alert_sd: float
+    break_even_today_alert_sd: float
     time_shift: Literal["off", "tested", "loss"]
     time_shift_credit_min_pts: float
 

@@ -3,15 +3,17 @@
 The first clean mark of a session is measured: cumulative net credit after rolls and fees, expiry break-evens
 and today's, their distance at both ends of the forward, and the chance of a breach at the worse end. A condor
 whose worse end is near raises an alert. One that could not be measured by the end of the session says so too.
+Today's are watched from then on: the first time in a session that one of them is near, it is told.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from math import isfinite, log
 
 import numpy as np
 
 from bot.engine.decision import Decision, Verb
-from bot.engine.state import EngineState, Step
+from bot.engine.state import BreakEvensToday, EngineState, Step
 from bot.engine.working import decision_id
 from bot.events import Alert
 from market.contract import Right
@@ -19,7 +21,7 @@ from market.pricing import implied_volatility
 from market.records import replace
 from market.rounding import round_price, round_ratio, round_volatility
 from market.sessions import regular_hours
-from risk.breakeven import BreakEven, Market, break_evens
+from risk.breakeven import BreakEven, Market, break_evens, ends
 from strategies import iron_condor
 from strategies.base import MarketSnapshot, Reading, Structure
 from strategies.condor_exit import has_shorts
@@ -37,6 +39,8 @@ def recalibrate(state: EngineState, snapshot: MarketSnapshot) -> Step:
             continue
         if state.recalibrated.get(structure.structure_id) != snapshot.session:
             step = step.then(_recalibrate(step.state, structure, snapshot))
+        else:
+            step = step.then(_watch_today(step.state, structure, snapshot))
     return step
 
 
@@ -54,12 +58,12 @@ def _recalibrate(state: EngineState, structure: Structure, snapshot: MarketSnaps
     market = _market(structure, marked, reading, snapshot.time, spot)
     credit = net_credit(structure)
     found = break_evens(structure.combo, credit, market)
-    nearest = state.parameters.condor.adjust.break_even_alert_sd if state.parameters is not None else 0.0
-    readings = tuple(_reading(structure, one, nearest, snapshot.session) for one in found)
+    readings = tuple(
+        _reading(structure, one.side, one.today, one.distance, _nearest(state, one.today), snapshot.session)
+        for one in found
+    )
     near = [row for row in readings if row.fired]
-    reason = "break-evens recalibrated"
-    if near:
-        reason = f"{reason}: {', '.join(row.name.partition('.')[2] for row in near)} near"
+    reason = f"break-evens recalibrated{_near(near)}"
     notes = (
         ("net_credit", credit),
         *_carried(structure),
@@ -67,7 +71,69 @@ def _recalibrate(state: EngineState, structure: Structure, snapshot: MarketSnaps
         *_parity_notes(reading, market),
         *_levels(found),
     )
+    today = BreakEvensToday(
+        snapshot.session,
+        len(structure.adjustments),
+        tuple((one.side, one.level, one.sigma) for one in found if one.today),
+        any(row.fired for row, one in zip(readings, found, strict=True) if one.today),
+    )
+    state = _with_today(state, structure.structure_id, today)
     return _tell(state, structure, snapshot, reason, readings, notes, bool(near))
+
+
+def _watch_today(state: EngineState, structure: Structure, snapshot: MarketSnapshot) -> Step:
+    """Tell the first time in a session that the market comes near one of today's break-evens."""
+    name, contract = structure.structure_id, structure.combo.legs[0].contract
+    today = state.break_evens_today.get(name)
+    reading = state.condor.parity.reading(contract.expiry, snapshot.session)
+    spot = spot_of(snapshot, contract.trading_class)
+    if today is None or today.told or today.session != snapshot.session or reading is None or spot is None:
+        return Step(state)
+    market = reading.market(snapshot.time, spot)
+    if today.adjustments != len(structure.adjustments) or market.t_years <= 0.0:
+        return Step(state)
+    bounds = (
+        round_price(market.forward - market.half_width),
+        round_price(market.forward + market.half_width),
+    )
+    readings = tuple(
+        _reading(
+            structure,
+            side,
+            True,
+            ends(side, level, sigma, bounds, market.t_years)[2],
+            _nearest(state, True),
+            snapshot.session,
+        )
+        for side, level, sigma in today.levels
+    )
+    near = [row for row in readings if row.fired]
+    if not near:
+        return Step(state)
+    state = _with_today(state, name, replace(today, told=True))
+    notes = (("forward", market.forward), ("forward_lo", bounds[0]), ("forward_hi", bounds[1]))
+    levels = tuple((f"{side}_today", level) for side, level, _ in today.levels)
+    return _tell(
+        state, structure, snapshot, f"break-evens of today{_near(near)}", readings, notes + levels, True
+    )
+
+
+def _near(rows: Sequence[Reading]) -> str:
+    return f": {', '.join(row.name.partition('.')[2] for row in rows)} near" if rows else ""
+
+
+def _nearest(state: EngineState, today: bool) -> float:
+    """How near, in standard deviations, a break-even may come untold."""
+    if state.parameters is None:
+        return 0.0
+    rules = state.parameters.condor.adjust
+    return rules.break_even_today_alert_sd if today else rules.break_even_alert_sd
+
+
+def _with_today(state: EngineState, name: str, today: BreakEvensToday) -> EngineState:
+    held = {key for key, one in state.structures.items() if one.quantity}
+    kept = {key: one for key, one in state.break_evens_today.items() if key in held}
+    return replace(state, break_evens_today={**kept, name: today})
 
 
 def net_credit(structure: Structure) -> float:
@@ -112,14 +178,13 @@ def _market(structure: Structure, marked: Mark, reading: ExpiryParity, now: date
     )
 
 
-def _reading(structure: Structure, one: BreakEven, nearest: float, session: date) -> Reading:
+def _reading(
+    structure: Structure, side: str, today: bool, worse: float, nearest: float, session: date
+) -> Reading:
     """Near is what lies within the alert's distance of the forward, or beyond it, at the worse end."""
-    outward = -one.distance if one.side == "low" else one.distance
-    kind = "today" if one.today else "expiry"
-    # Today's break-evens move every day and are near while a condor is young: they inform, expiry ones alert.
-    fired = outward <= nearest and not one.today
-    name = f"{structure.structure_id}.{one.side}_{kind}_sd"
-    return Reading(name, round_ratio(outward), nearest, "<=", fired, as_of=session.isoformat())
+    outward = round_ratio(-worse if side == "low" else worse)
+    name = f"{structure.structure_id}.{side}_{'today' if today else 'expiry'}_sd"
+    return Reading(name, outward, nearest, "<=", outward <= nearest, as_of=session.isoformat())
 
 
 def _parity_notes(reading: ExpiryParity, market: Market) -> tuple[tuple[str, float], ...]:

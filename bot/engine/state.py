@@ -98,6 +98,19 @@ class SettlementDue:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakEvensToday:
+    """A condor's levels of today as its session measured them: side, level and volatility there.
+
+    They are those of the condor after `adjustments` adjustments; `told` says that one was near already.
+    """
+
+    session: date
+    adjustments: int
+    levels: tuple[tuple[str, float, float], ...]
+    told: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """Every option the broker lists for one class and expiry."""
 
@@ -158,6 +171,7 @@ class EngineState:
     hedge: HedgeState = field(default_factory=HedgeState)
     daily: DailyInputs = field(default_factory=DailyInputs)
     recalibrated: Mapping[str, date] = field(default_factory=dict)  # condor -> session of its break-evens
+    break_evens_today: Mapping[str, BreakEvensToday] = field(default_factory=dict)  # by condor
     jobs_done: Mapping[Job, date] = field(default_factory=dict)  # the last session of each
     decisions: int = 0
     evaluated_at: datetime | None = None

@@ -131,25 +131,36 @@ def _explain(newest: Iterator[Told], moment: datetime) -> Explanation | None:
     read: Told | None = None
     gated: Told | None = None
     checked: Told | None = None
+    of_structures: dict[str, Told] = {}
     for each in newest:
         last = last or each
         if last.time - each.time > TABLE_LOOK_BACK:
             break
+        if each.decision.verb is Verb.READ and each.decision.session == last.decision.session:
+            of_structures.setdefault(each.decision.structure_id, each)
         read = read or (each if each.decision.readings else None)
         gated = gated or (each if each.decision.gates else None)
         checked = checked or (each if each.decision.checks else None)
-        if read and gated and checked:
+        if read and gated and checked and each.decision.session != last.decision.session:
             break
     if last is None:
         return None
     readings = read.decision.readings if read else ()
+    # Break-evens are read apart, once or twice a session: the newest of each structure stand beside the rest.
+    rows = [(row, read) for row in readings]
+    rows += [
+        (row, each)
+        for name, each in sorted(of_structures.items())
+        if name and each is not read
+        for row in each.decision.readings
+    ]
     gates = gated.decision.gates if gated else ()
     checks = checked.decision.checks if checked else ()
     return Explanation(
         strategy=short_name(last.decision.strategy),
         at=moment,
         last=last,
-        readings=tuple(_row(row, read, moment) for row in readings),
+        readings=tuple(_row(row, source, moment) for row, source in rows),
         read_at=read.time if read else None,
         gates=gates,
         gated_at=gated.time if gated else None,

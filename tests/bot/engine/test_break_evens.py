@@ -98,3 +98,60 @@ def test_only_condors_that_are_held_are_measured() -> None:
     state = replace(state, structures={NAME: flat, "h": hedge}, recalibrated={})
     assert not recalibrate(state, listed().snapshot(at(MONDAY, "10:05"))).decisions
     assert net_credit(Structure("x", "iron_condor", flat.combo, MONDAY)) == 0.0
+
+
+def moved(done: Step, spot: float, clock: str = "11:00") -> Step:
+    """A later look at the same condor with the index somewhere else."""
+    world = listed()
+    world.spot = spot
+    return recalibrate(done.state, world.snapshot(at(MONDAY, clock)))
+
+
+def test_the_first_time_in_a_session_that_the_market_is_beyond_a_break_even_of_today_it_is_told() -> None:
+    first = told()
+    assert not first.commands
+    levels = dict(first.decisions[0].notes)
+    assert not moved(first, levels["low_today"] + 20.0).decisions
+    far = moved(first, levels["low_today"] - 80.0)
+    (decision,), (alert,) = far.decisions, far.commands
+    assert decision.reason == "break-evens of today: low_today_sd near"
+    assert isinstance(alert, Alert)
+    assert alert.text == f"{NAME}: {decision.reason}"
+    reading = decision.readings[0]
+    assert reading.value is not None
+    assert reading.threshold == -0.25
+    assert reading.value <= -0.25
+    assert dict(decision.notes)["low_today"] == levels["low_today"]
+    assert not moved(far, levels["low_today"] - 120.0).decisions
+
+
+def test_the_worse_end_of_the_forward_is_the_nearer_one() -> None:
+    first = told()
+    (reading,) = [one for one in first.state.condor.parity.readings if one.expiry == EXPIRY]
+    wide = replace(first.state.condor, parity=ParityWatch(readings=(replace(reading, half_width=400.0),)))
+    done = recalibrate(replace(first.state, condor=wide), listed().snapshot(at(MONDAY, "11:00")))
+    assert [one.reason for one in done.decisions] == [
+        "break-evens of today: low_today_sd, high_today_sd near"
+    ]
+
+
+def test_after_an_adjustment_or_without_index_and_parity_the_levels_of_before_are_not_watched() -> None:
+    first, world = told(), listed()
+    world.spot = 2900.0
+    snapshot = world.snapshot(at(MONDAY, "11:00"))
+    rolled = replace(first.state.structures[NAME], adjustments=("untested calls rolled",))
+    state = first.state
+    for changed, seen in (
+        (replace(state, structures={NAME: rolled}), snapshot),
+        (replace(state, condor=replace(state.condor, parity=ParityWatch())), snapshot),
+        (state, replace(snapshot, spx=None)),
+    ):
+        assert not recalibrate(changed, seen).decisions
+
+
+def test_break_evens_of_today_that_are_near_when_measured_are_told_with_the_rest_and_not_again() -> None:
+    first = told(shift=195.0)
+    near = first.decisions[0].reason
+    if "today" in near:
+        assert not moved(first, 3000.0).decisions
+    assert first.state.break_evens_today[NAME].told is ("today" in near)

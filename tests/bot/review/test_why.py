@@ -1,7 +1,7 @@
 """Why says what the journal holds: value, threshold, distance, age, and the gate that blocks."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from strategies.base import Gate, Reading
 from tests.bot.recorder import record_two_starts
 
 NOON = datetime(2024, 3, 5, 17, 0, tzinfo=UTC)
+TODAY = date(2024, 3, 5)
 
 
 @pytest.fixture(scope="module")
@@ -186,4 +187,34 @@ def test_a_reading_of_the_moment_is_as_old_as_its_decision_and_comes_from_the_sn
         (0.15, timedelta(minutes=3), "snapshot"),
         (0.40, timedelta(minutes=3), "snapshot"),
         (9.0, None, ""),
+    ]
+
+
+def test_the_newest_break_evens_of_each_condor_stay_in_the_table_for_their_session(tmp_path: Path) -> None:
+    def read(name: str, value: float, session: date = TODAY) -> Decision:
+        row = Reading(f"{name}.low_expiry_sd", value, 0.5, "<=", False, session.isoformat())
+        return Decision("r", "iron_condor", Verb.READ, "told", session, name, readings=(row,))
+
+    held = Decision(
+        "h",
+        "iron_condor",
+        Verb.HOLD,
+        "nothing",
+        NOON.date(),
+        readings=(Reading("a.dte", 30.0, 21.0, "<=", False),),
+    )
+    told = [
+        read("b", 0.7, date(2024, 3, 4)),
+        read("a", 0.9),
+        read("a", 0.8),
+        held,
+    ]
+    found = only(
+        explain(
+            journal_of(tmp_path, [(NOON + timedelta(minutes=n), one) for n, one in enumerate(told)]), "condor"
+        )
+    )
+    assert [(row.reading.name, row.reading.value) for row in found.readings] == [
+        ("a.dte", 30.0),
+        ("a.low_expiry_sd", 0.8),
     ]
