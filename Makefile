@@ -10,7 +10,7 @@ LOCKED := $(call LOCKED_IN,$(VENV))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check compat proofs faults soak full crash-points order-flows mutation same-bytes real-time image figures coverage bench lock clean
+.PHONY: help .venv demo test check compat proofs faults soak full crash-points order-flows properties mutation same-bytes real-time image figures coverage bench lock clean
 
 help:  ## list the tasks
 	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,14 +81,17 @@ soak: $(VENV)/.dev  ## ten simulated years of sessions under faults
 	$(BIN)/python -m tests.scenarios.faults --seeds 2520 --first 1000000
 
 # What lasts longer runs two at a time; the benchmarks come last, on a machine that does nothing else.
-FULL := crash-points order-flows mutation same-bytes real-time image
-full: check  ## everything: check, 1,000 fault seeds, every crash point, mutation, same bytes, real time, the image, benchmarks
+FULL := crash-points order-flows properties coverage mutation same-bytes real-time image
+full: check  ## everything: check, 1,000 fault seeds, every crash point, more cases, coverage, mutation, same bytes, real time, the image, benchmarks
 	@$(MAKE) --no-print-directory faults SEEDS=1000
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(FULL)
 	@$(MAKE) --no-print-directory bench
 
 crash-points: $(VENV)/.dev  ## every crash point, more kills, every planted bug, all of the real days
 	@ALVH_KILL_TURNS=5 ALVH_STRACE_SYNCS=6 ALVH_CRASH_STRIDE=1 ALVH_PLANTED=all ALVH_DAYS=30 ALVH_TWICE=50 ALVH_CONDOR_PATHS=40 $(BIN)/python -m pytest -n 2 -q tests/scenarios tests/bot/engine/test_signals_agree.py
+
+properties: $(VENV)/.dev  ## five times as many cases of every property
+	@ALVH_EXAMPLES=5 $(BIN)/python -m pytest -n 2 -q -m hypothesis --ignore tests/scenarios --ignore tests/compat
 
 order-flows: $(VENV)/.dev  ## 2,000 generated order flows through the engine
 	@ALVH_ORDER_FLOWS=2000 $(BIN)/python -m pytest -q tests/bot/engine/test_order_flow.py
@@ -114,8 +117,12 @@ CORE := market/*,strategies/*,risk/*,bot/engine/*,bot/journal/*,bot/broker/recon
 CORE_MIN := 97
 ALL_MIN := 90
 
-coverage: $(VENV)/.dev  ## branch coverage of the tests without scenarios; fails below the least that is promised
-	@$(BIN)/python -m pytest -n 2 -q --cov --cov-report= --ignore tests/scenarios --ignore tests/compat
+# Of the scenarios those two, in which a daemon, its gateway and its watchdog run as processes of their own.
+COVERED := $(filter-out tests/compat tests/conftest.py tests/scenarios,$(wildcard tests/[a-z]*)) \
+  tests/scenarios/test_halt.py tests/scenarios/test_embedded.py
+
+coverage: $(VENV)/.dev  ## branch coverage, commands in their own processes included; fails below the least that is promised
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -q --cov --cov-report= $(COVERED)
 	@echo "== the core, at least $(CORE_MIN) %"
 	@$(BIN)/python -m coverage report --skip-covered --show-missing --precision 1 --include '$(CORE)' --fail-under $(CORE_MIN)
 	@echo "== everything, at least $(ALL_MIN) %"

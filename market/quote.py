@@ -1,25 +1,20 @@
-"""What things cost now: quotes, an option chain as arrays, and the VIX futures curve.
+"""What things cost now: quotes, an option chain row by row, and the VIX futures curve.
 
 A side that is missing, not finite, not positive or carries no size is no quote and is `None` here; the edge
 (bot/broker) makes it so. Nothing in this module invents a price: where a side is missing, a derived value
 is `None` or NaN.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from math import nan
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from market.contract import Combo, Contract, Right
 from market.records import draft_of, quickly_made
 from market.rounding import round_price, round_ratio
-
-FloatArray = NDArray[np.float64]
 
 
 @quickly_made
@@ -120,58 +115,14 @@ def combo_quote(combo: Combo, quotes: Mapping[int, Quote]) -> ComboQuote | None:
     return ComboQuote(round_price(bid), round_price(ask))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OptionChain:
-    """Two-sided view of one class and expiry.
-
-    Arrays share one ascending strike axis; a missing side is NaN.
-    """
-
-    trading_class: str
-    expiry: date
-    strikes: FloatArray
-    call_bid: FloatArray
-    call_ask: FloatArray
-    put_bid: FloatArray
-    put_ask: FloatArray
-    calls: tuple[Contract | None, ...]
-    puts: tuple[Contract | None, ...]
-
-    @property
-    def call_mid(self) -> FloatArray:
-        """Middle of each call's market, NaN where a side is missing."""
-        return (self.call_bid + self.call_ask) / 2
-
-    @property
-    def put_mid(self) -> FloatArray:
-        """Middle of each put's market, NaN where a side is missing."""
-        return (self.put_bid + self.put_ask) / 2
-
-    def contract(self, strike: float, right: Right) -> Contract | None:
-        """The listed option at this strike, if it is in the view."""
-        index = int(np.searchsorted(self.strikes, strike))
-        if index == len(self.strikes) or self.strikes[index] != strike:
-            return None
-        return (self.calls if right is Right.CALL else self.puts)[index]
-
-
-def option_chain(contracts: Iterable[Contract], quotes: Mapping[int, Quote]) -> OptionChain:
-    """Lay options of one class and expiry out as a chain.
-
-    Raises ValueError when they differ in class or expiry or are none.
-    """
-    trading_class, expiry, strikes, calls, puts = _layout(tuple(contracts))
-    sides = np.array([*_sides(calls, quotes), *_sides(puts, quotes)], dtype=np.float64)  # None becomes NaN
-    return OptionChain(
-        trading_class, expiry, np.array(strikes), sides[0], sides[1], sides[2], sides[3], calls, puts
-    )
-
-
 def pair_rows(
     contracts: Sequence[Contract], quotes: Mapping[int, Quote]
 ) -> list[tuple[float, float, float, float, float]]:
-    """The same view without arrays: strike, call bid and ask, put bid and ask, NaN for a missing side."""
-    _, _, strikes, calls, puts = _layout(tuple(contracts))
+    """Options of one class and expiry by ascending strike: strike, call bid and ask, put bid and ask.
+
+    A missing side is NaN. Raises ValueError when they differ in class or expiry or are none.
+    """
+    strikes, calls, puts = _layout(tuple(contracts))
     return [
         (strike, *bid_and_ask(call, quotes), *bid_and_ask(put, quotes))
         for strike, call, put in zip(strikes, calls, puts, strict=True)
@@ -190,33 +141,17 @@ def bid_and_ask(option: Contract | None, quotes: Mapping[int, Quote]) -> tuple[f
 @lru_cache(maxsize=32)
 def _layout(
     contracts: tuple[Contract, ...],
-) -> tuple[str, date, tuple[float, ...], tuple[Contract | None, ...], tuple[Contract | None, ...]]:
-    """Class, expiry, ascending strikes and the options on them: the same for as long as the lines are."""
+) -> tuple[tuple[float, ...], tuple[Contract | None, ...], tuple[Contract | None, ...]]:
+    """Ascending strikes and the calls and puts on them: the same for as long as the lines are."""
     if not contracts or len({(contract.trading_class, contract.expiry) for contract in contracts}) != 1:
         raise ValueError("a chain holds options of one class and expiry")
-    expiry = contracts[0].expiry
-    if expiry is None:
-        raise ValueError("an option has an expiry")
     calls = {contract.strike: contract for contract in contracts if contract.right is Right.CALL}
     puts = {contract.strike: contract for contract in contracts if contract.right is not Right.CALL}
     strikes = tuple(sorted({*calls, *puts}))
     return (
-        contracts[0].trading_class,
-        expiry,
         strikes,
         tuple(calls.get(strike) for strike in strikes),
         tuple(puts.get(strike) for strike in strikes),
-    )
-
-
-def _sides(
-    options: Sequence[Contract | None], quotes: Mapping[int, Quote]
-) -> tuple[list[float | None], list[float | None]]:
-    """Bids and asks in the order of the options, None where there is none."""
-    found = [None if option is None else quotes.get(option.con_id) for option in options]
-    return (
-        [None if quote is None else quote.bid for quote in found],
-        [None if quote is None else quote.ask for quote in found],
     )
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from market.contract import Combo, Contract, Right
-from market.quote import OptionChain, Quote, VixCurve, option_chain
+from market.contract import Combo, Contract
+from market.quote import Quote, VixCurve
 from market.records import quickly_made
 from market.rounding import round_price
 
@@ -212,18 +212,6 @@ class MarketSnapshot:
     def quote(self, contract: Contract | None) -> Quote | None:
         """The latest quote of a contract, if it is streamed."""
         return None if contract is None else self.quotes.get(contract.con_id)
-
-    def chain(self, trading_class: str, expiry: date) -> OptionChain | None:
-        """The streamed part of one class and expiry as arrays, or None when nothing is streamed."""
-        streamed = [c for c in self.listed.get((trading_class, expiry), ()) if c.con_id in self.quotes]
-        return option_chain(streamed, self.quotes) if streamed else None
-
-    def find(self, trading_class: str, expiry: date, strike: float, right: Right) -> Contract | None:
-        """A listed option, streamed or not."""
-        for contract in self.listed.get((trading_class, expiry), ()):
-            if contract.strike == strike and contract.right is right:
-                return contract
-        return None
 
     def curve(self) -> VixCurve:
         """The VX futures with a two-sided market, at their mids."""

@@ -57,8 +57,7 @@ def partners(snapshot: MarketSnapshot, combo: Combo) -> tuple[Contract, ...]:
 
 def _pairs_of(snapshot: MarketSnapshot, combo: Combo) -> _Pairs:
     first = combo.legs[0].contract
-    rungs = None if first.expiry is None else ladder(snapshot, first.trading_class, first.expiry)
-    return _pairs(combo, rungs)
+    return _pairs(combo, ladder(snapshot, first.trading_class, first.expiry))
 
 
 @lru_cache(maxsize=64)

@@ -84,9 +84,7 @@ def roll(
         )
         return window, Evaluation(gates=tuple(gates))
     contract = structure.combo.legs[0].contract
-    rungs = None
-    if contract.expiry is not None:
-        rungs = ladder(snapshot, contract.trading_class, contract.expiry)
+    rungs = ladder(snapshot, contract.trading_class, contract.expiry)
     market = marked.market
     if barred or rungs is None or market is None:
         return window, Evaluation(gates=tuple(gates))

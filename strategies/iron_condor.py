@@ -185,11 +185,12 @@ def _watch(
     """The parity of the expiries that are held; the state is the same object when nothing was read."""
     if not held and not state.parity.readings:
         return state, Evaluation()
-    expiries = {}
-    for structure in held:
-        contract = structure.combo.legs[0].contract
-        if contract.expiry is not None:
-            expiries[contract.expiry] = (contract.symbol, contract.trading_class)
+    firsts = (structure.combo.legs[0].contract for structure in held)
+    expiries = {
+        contract.expiry: (contract.symbol, contract.trading_class)
+        for contract in firsts
+        if contract.expiry is not None
+    }
     parity, found = watch(snapshot, state.parity, expiries, rules, is_busy)
     return (state if parity == state.parity else replace(state, parity=parity)), found
 

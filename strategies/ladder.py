@@ -48,10 +48,10 @@ class Ladder:
         return tuple(inside[(step * last + (count - 1) // 2) // (count - 1)] for step in range(count))
 
 
-def ladder(snapshot: MarketSnapshot, trading_class: str, expiry: date) -> Ladder | None:
+def ladder(snapshot: MarketSnapshot, trading_class: str, expiry: date | None) -> Ladder | None:
     """The arranged listing, or None while the broker has not listed this class and expiry."""
-    listing = snapshot.listed.get((trading_class, expiry))
-    if not listing:
+    listing = None if expiry is None else snapshot.listed.get((trading_class, expiry))
+    if expiry is None or not listing:
         return None
     kept = _kept.get((trading_class, expiry))
     if kept is not None and kept[0] is listing:

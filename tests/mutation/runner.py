@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
+from tests.conftest import SETTINGS
 from tests.mutation.mutants import Mutant
 
 ROOT = Path(__file__).parents[2]
 ALARM_S = 60  # processor seconds: an error that makes a loop endless is noticed, too
-SETTINGS = "_hypothesis_internal_use_settings"
+CASES = 25  # of each property
 _FAILED = 1
 
 
@@ -63,7 +64,7 @@ class Trial:
         items[:] = [item for item in items if "recorded" not in getattr(item, "fixturenames", ())]
         items.sort(key=lambda item: hasattr(getattr(item, "obj", None), SETTINGS))
         for item in items:
-            _without_shrinking(getattr(item, "obj", None))
+            _hastened(getattr(item, "obj", None))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -104,11 +105,12 @@ class Trial:
             os._exit(code)
 
 
-def _without_shrinking(test: Any) -> None:
-    """A property that fails has noticed the error: the smallest example of it is of no use here."""
+def _hastened(test: Any) -> None:
+    """A property that fails has noticed the error: neither its smallest example nor a rare one is of use."""
     before = getattr(test, SETTINGS, None)
     if before is not None:
-        setattr(test, SETTINGS, settings(before, phases=(Phase.explicit, Phase.generate)))
+        cases = min(before.max_examples, CASES)
+        setattr(test, SETTINGS, settings(before, phases=(Phase.explicit, Phase.generate), max_examples=cases))
 
 
 def _run(session: pytest.Session) -> int:

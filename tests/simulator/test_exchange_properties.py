@@ -132,7 +132,7 @@ def signed(line: Execution) -> int:
     return int(line.quantity) if line.side == "BOT" else -int(line.quantity)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(STEPS)
 def test_positions_are_the_sum_of_the_leg_executions(steps: list[Quote | OrderRequest | str]) -> None:
     _, exchange, reports = play(steps)
@@ -143,7 +143,7 @@ def test_positions_are_the_sum_of_the_leg_executions(steps: list[Quote | OrderRe
     assert {line.con_id: int(line.quantity) for line in exchange.positions()} == held
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(
     STEPS, st.integers(440_000, 540_000).map(lambda n: n / 100), st.integers(900, 4000).map(lambda n: n / 100)
 )
@@ -175,7 +175,7 @@ def test_at_settlement_the_cash_is_the_start_plus_every_cash_flow(
     assert exchange.pnl()[1] == 0.0
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(STEPS)
 def test_no_order_fills_beyond_its_quantity_or_through_its_limit(
     steps: list[Quote | OrderRequest | str],
@@ -195,7 +195,7 @@ def test_no_order_fills_beyond_its_quantity_or_through_its_limit(
                 assert line.price >= request.limit_price - 1e-9
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(STEPS)
 def test_on_arrival_an_order_pays_the_natural_price_and_at_rest_its_limit_to_the_cent(
     steps: list[Quote | OrderRequest | str],
@@ -223,7 +223,7 @@ def test_on_arrival_an_order_pays_the_natural_price_and_at_rest_its_limit_to_the
                 assert line.price == request.limit_price
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(STEPS)
 def test_the_legs_of_every_combo_fill_are_balanced_and_add_up_to_its_price(
     steps: list[Quote | OrderRequest | str],

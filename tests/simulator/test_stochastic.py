@@ -72,7 +72,7 @@ def generated(seed: int, scenario: Scenario, sessions_lived: int) -> Sequence[Se
 # ---------------------------------------------------------------- determinism
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     scenario=st.sampled_from(["calm", "shock", "random"]),

@@ -11,7 +11,7 @@ from strategies.base import MarketSnapshot, Structure
 from strategies.condor_mark import Mark, mark, marks, partners
 from strategies.expiry_parity import ParityWatch
 from tests.strategies.test_expiry_parity import EXPIRY, HELD, MONDAY, read_at, settled
-from tests.strategies.world import World, at
+from tests.strategies.world import World, at, listed_option
 
 NOON = at(MONDAY, "12:00")
 
@@ -20,7 +20,7 @@ def setting() -> tuple[World, MarketSnapshot, Structure, ParityWatch]:
     world = World()
     world.list_spxw(EXPIRY)
     snapshot = world.snapshot(NOON)
-    found = [snapshot.find("SPXW", EXPIRY, strike, right) for strike, right in STRIKES]
+    found = [listed_option(snapshot, "SPXW", EXPIRY, strike, right) for strike, right in STRIKES]
     legs = [contract for contract in found if contract is not None]
     structure = Structure("condor-2020-W06-1", "iron_condor", iron_condor(*legs), MONDAY)
     return world, snapshot, structure, settled(world)

@@ -13,7 +13,7 @@ from strategies.condor_exit import Due
 from strategies.iron_condor import CondorState, evaluate
 from strategies.rules import CondorRules
 from tests.strategies.test_expiry_parity import EXPIRY, MONDAY
-from tests.strategies.world import World, at, condor_rules
+from tests.strategies.world import World, at, condor_rules, listed_option
 
 NAME = "condor-2020-W06-1"
 RULES = condor_rules(entries_per_week_max=0)
@@ -22,7 +22,7 @@ STRIKES = ((3050.0, Right.PUT), (3100.0, Right.PUT), (3475.0, Right.CALL), (3525
 
 def held(world: World, credit: float = 15.0, quantity: int = 4, strikes: object = STRIKES) -> Structure:
     snapshot = world.snapshot(at(MONDAY, "10:00"))
-    legs = [snapshot.find("SPXW", EXPIRY, *one) for one in strikes]  # type: ignore[attr-defined]  # pairs
+    legs = [listed_option(snapshot, "SPXW", EXPIRY, *one) for one in strikes]  # type: ignore[attr-defined]  # pairs
     combo = iron_condor(*[leg for leg in legs if leg is not None])
     opened = tuple((leg.contract.con_id, leg.signed_ratio * quantity) for leg in combo.legs)
     return Structure(NAME, "iron_condor", combo, MONDAY, opened, opened_cost=-credit * quantity)

@@ -13,7 +13,7 @@ from strategies.iron_condor import CondorState, evaluate
 from strategies.rules import CondorRules
 from strategies.strikes import condor_series
 from tests.strategies.test_expiry_parity import EXPIRY
-from tests.strategies.world import World, at, condor_rules
+from tests.strategies.world import World, at, condor_rules, listed_option
 
 NAME = "condor-2020-W06-1"
 OPENED, DAY = date(2020, 2, 3), date(2020, 2, 28)  # 21 days to expiry
@@ -40,7 +40,7 @@ def market(spot: float) -> tuple[World, date]:
 
 def condor(world: World, credit: float = 15.0, quantity: int = 4) -> Structure:
     snapshot = world.snapshot(at(DAY, "10:00"))
-    legs = [snapshot.find("SPXW", EXPIRY, *one) for one in STRIKES]
+    legs = [listed_option(snapshot, "SPXW", EXPIRY, *one) for one in STRIKES]
     combo = iron_condor(*[leg for leg in legs if leg is not None])
     opened = tuple((leg.contract.con_id, leg.signed_ratio * quantity) for leg in combo.legs)
     return Structure(NAME, "iron_condor", combo, OPENED, opened, opened_cost=-credit * quantity)

@@ -30,6 +30,7 @@ def arranged(snapshot: MarketSnapshot, expiry: date = EXPIRY) -> Ladder:
 
 def test_nothing_is_arranged_before_the_broker_has_listed_an_option() -> None:
     assert ladder(listed(), "VIX", EXPIRY) is None
+    assert ladder(listed(*options(20.0)), "VIX", None) is None
     assert ladder(listed(*options(20.0)), "VIX", EXPIRY + timedelta(7)) is None
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from statistics import linear_regression
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.sessions import sessions
@@ -61,6 +61,7 @@ def test_the_yearly_distribution_is_the_last_four_or_four_times_the_median_of_ei
     assert yearly_distribution(amounts[:7], "median_eight") is None
 
 
+@settings(max_examples=12)
 @given(st.lists(st.tuples(st.integers(-300, 300), st.integers(-300, 300)), min_size=540, max_size=560))
 def test_beta_is_the_regression_over_the_last_complete_weeks(moves: list[tuple[int, int]]) -> None:
     days = sessions(date(2015, 1, 2), date(2017, 12, 29))[: len(moves)]

@@ -90,6 +90,14 @@ def at(session: date, clock: str) -> datetime:
     return datetime.combine(session, time.fromisoformat(clock), MARKET_TZ)
 
 
+def listed_option(
+    snapshot: MarketSnapshot, trading_class: str, expiry: date, strike: float, right: Right
+) -> Contract | None:
+    """A listed option, streamed or not."""
+    listing = snapshot.listed.get((trading_class, expiry), ())
+    return next((one for one in listing if (one.strike, one.right) == (strike, right)), None)
+
+
 @dataclass
 class World:
     """Prices of everything; `snapshot` shows the lines asked for, or all of them."""

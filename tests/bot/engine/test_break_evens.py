@@ -15,7 +15,7 @@ from strategies.expiry_parity import ParityWatch
 from strategies.iron_condor import CondorState
 from tests.bot.engine.desk import ready
 from tests.strategies.test_expiry_parity import EXPIRY, MONDAY, read_at
-from tests.strategies.world import World, at
+from tests.strategies.world import World, at, listed_option
 
 NAME = "condor-2020-W06-1"
 
@@ -28,7 +28,7 @@ def told(
     when: datetime = at(MONDAY, clock)
     snapshot = world.snapshot(when)
     strikes = ((3050.0 + shift, Right.PUT), (3100.0 + shift, Right.PUT), (3475.0, Right.CALL))
-    legs = [snapshot.find("SPXW", EXPIRY, *one) for one in (*strikes, (3525.0, Right.CALL))]
+    legs = [listed_option(snapshot, "SPXW", EXPIRY, *one) for one in (*strikes, (3525.0, Right.CALL))]
     combo = iron_condor(*[leg for leg in legs if leg is not None])
     opened = tuple((leg.contract.con_id, 2 * leg.signed_ratio) for leg in combo.legs)
     structure = Structure(NAME, "iron_condor", combo, MONDAY, opened, opened_cost=-32.0, fees_usd=10.6)

@@ -31,7 +31,7 @@ def test_every_kind_of_record_reads_back_equal_and_writes_the_same_bytes_again(k
     round_trip()
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(values_of(EngineState))
 def test_the_engine_state_reads_back_equal_and_writes_the_same_bytes_again(state: EngineState) -> None:
     data = canonical(state)

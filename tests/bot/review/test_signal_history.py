@@ -144,7 +144,7 @@ def disturbed(cut: date, seed: int | None) -> Mapping[str, tuple[Observation, ..
     return found
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(
     st.sampled_from(sessions(date(2007, 5, 1), date(2023, 11, 30))),
     st.none() | st.integers(0, 1000),
