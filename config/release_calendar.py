@@ -5,14 +5,16 @@ the first record of a journal, so that a replay knows what was known.
 """
 
 import tomllib
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
 from config.errors import ConfigError, Problem
 from config.settings import SHIPPED_FOLDER
+from market.sessions import previous_session
 
 SHIPPED_CALENDAR = SHIPPED_FOLDER / "calendar"
+WARNED_AHEAD = timedelta(days=60)
 
 #: Release -> year -> its days as "MM-DD", ascending.
 Calendar = dict[str, dict[str, list[str]]]
@@ -39,6 +41,32 @@ def load_calendar(folder: Path) -> Calendar:
     if problems:
         raise ConfigError(tuple(problems))
     return calendar
+
+
+def first_barred(calendar: Calendar) -> dict[str, date]:
+    """By release, the first session on which nothing is opened because no days are known for what comes.
+
+    That is the last session of the last year without a gap before it: an unknown year's eve is barred too.
+    """
+    found = {}
+    for name, years in calendar.items():
+        year = min(map(int, years))
+        while str(year + 1) in years:
+            year += 1
+        found[name] = previous_session(date(year + 1, 1, 1))
+    return found
+
+
+def calendar_warnings(calendar: Calendar, today: date) -> tuple[str, ...]:
+    """Releases whose known days end within two months of `today`, in words, the earliest first."""
+    ending = sorted(
+        (day, name) for name, day in first_barred(calendar).items() if day <= today + WARNED_AHEAD
+    )
+    return tuple(
+        f"no {name.upper()} days are known beyond {day.year}: from {day} on nothing is opened until they are "
+        f"added to config/calendar/{name}.toml (docs/operations.md)"
+        for day, name in ending
+    )
 
 
 def _faults(path: Path, document: dict[str, object]) -> list[Problem]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import ConfigError
-from config.release_calendar import load_calendar, shipped_calendar
+from config.release_calendar import calendar_warnings, first_barred, load_calendar, shipped_calendar
 
 VALIDATION = Path(__file__).parents[3] / "shared" / "data" / "fomc_statement_days.csv"
 # The meeting of spring 2026 was held on 28 and 29 April, as announced in 2024; the file has it a week later.
@@ -65,3 +65,21 @@ def test_a_file_that_is_not_right_is_refused_with_its_place(tmp_path: Path, text
     (tmp_path / "cpi.toml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=place):
         load_calendar(tmp_path)
+
+
+def test_the_first_barred_session_is_the_eve_of_the_first_year_that_is_missing() -> None:
+    assert first_barred(
+        {"cpi": {"2025": ["12-18"], "2026": ["12-10"]}, "fomc": {"2025": ["12-10"], "2027": ["01-27"]}}
+    ) == {
+        "cpi": date(2026, 12, 31),
+        "fomc": date(2025, 12, 31),
+    }
+
+
+def test_two_months_before_the_days_run_out_it_is_said_with_the_file_to_add_them_to() -> None:
+    calendar = {"cpi": {"2026": ["12-10"]}, "fomc": {"2026": ["12-09"], "2027": ["01-27"]}}
+    assert calendar_warnings(calendar, date(2026, 10, 31)) == ()
+    (warning,) = calendar_warnings(calendar, date(2026, 11, 1))
+    assert "from 2026-12-31 on nothing is opened" in warning
+    assert "config/calendar/cpi.toml" in warning
+    assert len(calendar_warnings(calendar, date(2028, 1, 3))) == 2

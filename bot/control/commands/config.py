@@ -48,9 +48,13 @@ def check(
     file: Annotated[Path, typer.Argument(help="Settings or rules file (TOML).")], json: Json = False
 ) -> None:
     """Say whether a settings or rules file can be used; all problems at once, each with a remedy."""
+    from bot.clock import WallClock
     from bot.control.output import emit, say
     from config.loader import load_rules, load_settings
+    from config.release_calendar import calendar_warnings, first_barred, shipped_calendar
+    from market.sessions import MARKET_TZ
 
+    found: dict[str, object]
     if _holds_rules(file):
         rules = load_rules(file)
         found = {"file": str(file), "kind": "rules", "ok": True, "rules_hash": rules.rules_hash()}
@@ -64,9 +68,14 @@ def check(
             "mode": settings.mode,
             "rules_hash": rules.rules_hash(),
         }
+    calendar = shipped_calendar()
+    warnings = calendar_warnings(calendar, WallClock().now().astimezone(MARKET_TZ).date())
+    found["nothing_opens_from"] = {name: day.isoformat() for name, day in first_barred(calendar).items()}
+    found["warnings"] = list(warnings)
     if json:
         emit(found)
     else:
+        say([f"warning: {line}" for line in warnings])
         say([f"ok: {file} holds {found['kind']} that can be used; rules {rules.rules_hash()}"])
 
 

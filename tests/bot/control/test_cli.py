@@ -216,7 +216,10 @@ def test_config_check_accepts_what_is_shipped_and_names_what_is_wrong(alvh: Shel
     from config.settings import PAPER_PROFILE, SHIPPED_RULES
 
     assert alvh("config", "check", PAPER_PROFILE, "--json").json["kind"] == "settings"
-    assert alvh("config", "check", SHIPPED_RULES, "--json").json["kind"] == "rules"
+    found = alvh("config", "check", SHIPPED_RULES, "--json").json
+    assert found["kind"] == "rules"
+    assert found["nothing_opens_from"]["cpi"] == "2026-12-31"
+    assert all("nothing is opened" in line for line in found["warnings"])
     wrong = tmp_path / "wrong.toml"
     wrong.write_text('[broker]\nprot = 1\naccount = "U1"\n')
     ended = alvh("config", "check", wrong)

@@ -8,9 +8,12 @@ import pytest
 from bot.engine.decision import Verb
 from bot.engine.state import EngineState, Step
 from bot.events import AccountTaken, AskMargin, Feed, MarginTold, QuotesTaken
+from market.contract import Combo, Right, joined
+from market.order import Fill
+from market.quote import Quote
 from strategies import iron_condor, vix_hedge
-from strategies.base import Evaluation, Intent, Proposal
-from tests.bot.engine.desk import SPX, later, take
+from strategies.base import Evaluation, Intent, Proposal, Structure
+from tests.bot.engine.desk import NOW, SESSION, SPX, later, take
 from tests.bot.engine.looking import HEDGE, INDEX, looking, placed, quoted, wish
 from tests.risk.book import condor, vix_spread
 
@@ -24,6 +27,7 @@ class Desk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.state: EngineState = looking(margins={})
         self.wanted: dict[str, Proposal] = {"iron_condor": wish()}
+        self.quotes: dict[int, Quote] = {}
         monkeypatch.setattr(
             iron_condor, "evaluate", lambda snapshot, state, *rest: (state, self._found("iron_condor"))
         )
@@ -39,7 +43,7 @@ class Desk:
 
     def look(self, seconds: float) -> Step:
         """A snapshot so many seconds from the beginning."""
-        quotes = {SPX.con_id: INDEX, **quoted(condor(), OTHER, vix_spread())}
+        quotes = {SPX.con_id: INDEX, **quoted(condor(), OTHER, vix_spread()), **self.quotes}
         rows = tuple((con_id, one.bid, one.ask, one.last) for con_id, one in quotes.items())
         now = later(seconds)
         self.state = take(self.state, AccountTaken(1e6, 1e6, 0.0, 0.0), now).state
@@ -162,3 +166,47 @@ def test_what_something_else_refuses_is_not_asked_about(desk: Desk) -> None:
     assert not asked(desk.look(0))
     desk.wanted["iron_condor"] = wish(combo=condor().reversed(), intent=Intent.CLOSE, limit=6.0)
     assert not asked(desk.look(5))
+
+
+def rolling(desk: Desk) -> Proposal:
+    """A condor that is held, and the wish to move its calls inwards."""
+    held, moved = condor(), condor(3050, 3100, 3400, 3450)
+    calls = [leg for leg in held.legs if leg.contract.right is Right.CALL]
+    fresh = [leg for leg in moved.legs if leg.contract.right is Right.CALL]
+    roll = joined([(Combo(tuple(calls)).reversed(), 1), (Combo(tuple(fresh)), 1)])
+    assert roll is not None
+    opened = tuple((leg.contract.con_id, leg.signed_ratio) for leg in held.legs)
+    name = wish().structure_id
+    structure = Structure(name, "iron_condor", held, SESSION, opened, opened_cost=-6.0)
+    desk.state = replace(desk.state, structures={name: structure})
+    for leg in held.legs:
+        fill = Fill(f"x{leg.contract.con_id}.01", "r", 1, leg.contract.con_id, leg.signed_ratio, 2.0, NOW)
+        desk.state = replace(desk.state, portfolio=desk.state.portfolio.apply(fill))
+    shown = zip(roll.legs, (6.95, 3.95, 2.95, 0.95), strict=True)  # one point is brought in
+    desk.quotes = {leg.contract.con_id: Quote(bid, bid + 0.1, None, NOW) for leg, bid in shown}
+    return replace(wish(combo=roll, limit=-1.0), adjusts=True)
+
+
+@pytest.mark.parametrize(("usd", "sent"), [(0.0, True), (-500.0, True), (400_001.0, False)])
+def test_a_roll_is_asked_about_like_an_opening_and_refused_when_it_needs_too_much(
+    desk: Desk, usd: float, sent: bool
+) -> None:
+    roll = rolling(desk)
+    desk.wanted["iron_condor"] = roll
+    first = desk.look(0)
+    assert [command.combo for command in asked(first)] == [roll.combo]
+    assert not placed(first)
+    desk.tell(1, usd)
+    done = desk.look(5)
+    assert [order.combo for order in placed(done)] == ([roll.combo] if sent else [])
+    if not sent:
+        assert (Verb.DENY, f"risk refuses {roll.structure_id}: margin_usd") in said(done)
+
+
+def test_a_roll_without_the_brokers_figure_does_not_go(desk: Desk) -> None:
+    desk.wanted["iron_condor"] = rolling(desk)
+    desk.look(0)
+    desk.tell(1, None, "no answer in 10 s")
+    done = desk.look(5)
+    assert not placed(done)
+    assert any(verb is Verb.DENY and reason.endswith("margin_told_usd") for verb, reason in said(done))
