@@ -4,8 +4,10 @@ Both bar new condors only. Closes lower the risk in any case, and protection has
 needed (METHOD 4.6).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from market.contract import Contract
+from market.quote import Quote
 from market.rounding import round_price, round_ratio
 from risk.capital import model_margin_usd
 from risk.context import ProposedTrade, ReviewContext, is_hedge, is_open
@@ -58,20 +60,31 @@ def quick_ratio(
     return round_ratio(liquid / owed) if owed > 0.0 else None
 
 
+def option_rows(
+    held: Iterable[tuple[Contract, int]], quotes: Mapping[int, Quote]
+) -> list[tuple[float, float, int]] | None:
+    """Bid, ask and signed USD a point of each option held; None when one of them has no ask.
+
+    A missing bid counts as nothing. What is no option is left out.
+    """
+    rows = []
+    for contract, count in held:
+        if contract.right is None:
+            continue
+        quote = quotes.get(contract.con_id)
+        if quote is None or quote.ask is None:
+            return None
+        rows.append((quote.bid if quote.bid is not None else 0.0, quote.ask, count * contract.multiplier))
+    return rows
+
+
 def liquidity(proposal: ProposedTrade, quantity: int, context: ReviewContext, limits: RiskLimits) -> Check:
     """The quick ratio with the margin of this entry and of the openings at work on top."""
     limit = limits.quick_ratio_min
     if not is_open(proposal) or is_hedge(proposal):
         return Check("quick_ratio", None, "for condors", True)
-    rows = []
-    for contract, count in context.held:
-        if contract.right is None:
-            continue
-        quote = context.quotes.get(contract.con_id)
-        if quote is None or quote.ask is None:
-            return Check("quick_ratio", None, limit, False)
-        rows.append((quote.bid if quote.bid is not None else 0.0, quote.ask, count * contract.multiplier))
-    if context.cash_usd is None or context.maint_margin_usd is None:
+    rows = option_rows(context.held, context.quotes)
+    if rows is None or context.cash_usd is None or context.maint_margin_usd is None:
         return Check("quick_ratio", None, limit, False)
     added = model_margin_usd(Stake(proposal.combo, quantity, proposal.limit_worst), limits)
     added += sum(model_margin_usd(order.stake, limits) for order in context.working if order.opening)

@@ -131,6 +131,14 @@ def is_always_streamed(contract: Contract) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class LiquidityWatch:
+    """When the quick ratio was last told, and whether it was low then."""
+
+    told: date | None = None
+    is_low: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class EngineState:
     """The engine's whole memory: recursions, rolling windows and the book, never raw history."""
 
@@ -172,6 +180,7 @@ class EngineState:
     daily: DailyInputs = field(default_factory=DailyInputs)
     recalibrated: Mapping[str, date] = field(default_factory=dict)  # condor -> session of its break-evens
     break_evens_today: Mapping[str, BreakEvensToday] = field(default_factory=dict)  # by condor
+    liquidity: LiquidityWatch = field(default_factory=LiquidityWatch)
     jobs_done: Mapping[Job, date] = field(default_factory=dict)  # the last session of each
     decisions: int = 0
     evaluated_at: datetime | None = None

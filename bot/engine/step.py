@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from bot.engine import book, signals
+from bot.engine import book, liquidity, signals
 from bot.engine.decide import evaluate, may_evaluate, nothing_read_changed
 from bot.engine.decision import Decision, Verb
 from bot.engine.fill_costs import with_costs
@@ -214,7 +214,8 @@ def _account_taken(state: EngineState, event: AccountTaken, time: datetime) -> S
         risk = risk.with_cause(Cause.DRAWDOWN, f"{drawdown:.2%} below the highest value so far")
     else:
         risk = risk.without(Cause.DRAWDOWN)
-    return judge_cash(replace(state, risk=risk), time)
+    judged = judge_cash(replace(state, risk=risk), time)
+    return judged.then(liquidity.watch(judged.state, time))
 
 
 def _order_reported(state: EngineState, event: OrderReported, time: datetime) -> Step:

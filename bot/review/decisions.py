@@ -17,9 +17,10 @@ _NAMES: dict[str, frozenset[str]] = {
     "l2": frozenset({"l2", "mid_term"}),
     "l3": frozenset({"l3", "reserve"}),
     "regime": frozenset({"regime"}),
+    "liquidity": frozenset({"liquidity"}),
 }
 _RISK = "risk"
-ASKED = "L1, L2, L3, condor, regime or risk"
+ASKED = "L1, L2, L3, condor, regime, liquidity or risk"
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,8 @@ def replay(
 
 def why(
     strategy: Annotated[
-        str | None, typer.Argument(metavar="LAYER|condor|regime", help="L1, L2, L3, condor or regime.")
+        str | None,
+        typer.Argument(metavar="LAYER|condor|regime|liquidity", help="Whom to ask; all without it."),
     ] = None,
     at: Annotated[str | None, typer.Option(help="Moment to explain (ISO; New York without a zone).")] = None,
     journal: Flagged = None,
@@ -128,7 +129,7 @@ def logs(
         str | None, typer.Option(help="A span before the journal's end (2h, 1d, 1w) or a time.")
     ] = None,
     strategy: Annotated[
-        str, typer.Option("--strategy", "--layer", help="L1, L2, L3, condor, regime or risk.")
+        str, typer.Option("--strategy", "--layer", help="L1, L2, L3, condor, regime, liquidity or risk.")
     ] = "",
     decision: Annotated[str, typer.Option(help="Only one verb: open, close, hold, deny, fire ...")] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
