@@ -7,6 +7,7 @@ is seconds off is told.
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from bot.clock import BrokerClock, Clock, WallClock
 from bot.connection import SILENCE_MAX
 from bot.control.embedded import EmbeddedGateway
 from bot.control.guard import Guard
+from bot.control.output import complain
 from bot.control.stand_ins import stand_ins
 from bot.daemon import Daemon
 from bot.errors import JournalError
@@ -40,6 +42,8 @@ def run_daemon(loaded: LoadedSettings, rules_path: Path) -> None:
     from bot.control.console import observers
 
     settings, rules = loaded.settings, load_rules(rules_path)
+    if sys.stderr.isatty():
+        complain(_greeting(settings))
     if not settings.gateway.embedded:
         asyncio.run(run_live(settings, rules, observers(settings.mode, settings.broker.account)))
         return
@@ -48,6 +52,16 @@ def run_daemon(loaded: LoadedSettings, rules_path: Path) -> None:
         _run_embedded(settings, rules, journal)
     finally:
         journal.journal.release()
+
+
+def _greeting(settings: Settings) -> str:
+    """For a person at a terminal, who is about to see log lines."""
+    broker = settings.broker
+    where = f"{broker.host}:{broker.port}" + (" (embedded)" if settings.gateway.embedded else "")
+    return (
+        f"PAPER {broker.account} at {where}, journal {settings.journal_folder}. Ctrl-C stops."
+        " In another terminal: alvh status, alvh why, alvh halt"
+    )
 
 
 def _run_embedded(settings: Settings, rules: Rules, journal: OpenJournal) -> None:
