@@ -61,6 +61,7 @@ class PathMarket:
         self._source = source
         self._step_s = float(step_s)
         self._layouts: dict[tuple[int, ...], Layout] = {}
+        self._quoted: dict[int, Tick] = {}  # of this moment
         self._next_settlement: datetime | None = None
         self._sparse = sparse_chains
         #: Symbols whose trading, with that of everything on them, is halted now.
@@ -82,6 +83,7 @@ class PathMarket:
         if to < self._now:
             raise ValueError(f"market time cannot go back from {self._now} to {to}")
         self._now = to
+        self._quoted.clear()
         if to.timestamp() >= self._rolls_at:
             self._open_session()
 
@@ -106,14 +108,23 @@ class PathMarket:
         """Quotes of `age_s` seconds ago, in the order asked for. Greeks per point, per 1 % of volatility
         (vega) and per day (theta).
         """
-        key = tuple(con_ids)
-        layout = self._layouts.get(key)
+        key, quoted = tuple(con_ids), self._quoted
+        if age_s:
+            ticks = quote(self._layout(key), self._moment(age_s))
+        else:
+            # What was quoted at this moment already, to a client mostly, is what the account is marked at.
+            if not quoted.keys() >= set(key):
+                quoted.update(zip(key, quote(self._layout(key), self._moment()), strict=True))
+            ticks = [quoted[con_id] for con_id in key]
+        return [self._halt(tick) for tick in ticks] if self.halted else ticks
+
+    def _layout(self, con_ids: tuple[int, ...]) -> Layout:
+        layout = self._layouts.get(con_ids)
         if layout is None:
             if len(self._layouts) >= _LAYOUTS_KEPT:
                 self._layouts.pop(next(iter(self._layouts)))
-            layout = self._layouts[key] = layout_of(key)
-        ticks = quote(layout, self._moment(age_s))
-        return [self._halt(tick) for tick in ticks] if self.halted else ticks
+            layout = self._layouts[con_ids] = layout_of(con_ids)
+        return layout
 
     def is_open(self, con_id: int) -> bool:
         """Whether the instrument trades at this moment, in the regular segment of its product."""
@@ -227,6 +238,7 @@ class PathMarket:
         """Take over the last session that has opened by now; before the first open of all, the history's last
         day.
         """
+        self._quoted.clear()
         today = _opened(self._now)
         drawn = self._source.days(today)
         if len(drawn) < 2:

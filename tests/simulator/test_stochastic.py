@@ -116,6 +116,21 @@ def test_prices_do_not_depend_on_how_time_was_stepped() -> None:
     assert walked.ticks(MIXED) == jumped.ticks(MIXED)
 
 
+def test_a_quote_does_not_depend_on_what_was_asked_at_the_same_moment_before() -> None:
+    asked, fresh = (StochasticMarket(3, START, 10.0, "shock") for _ in range(2))
+    for minutes in range(6):
+        now = START + timedelta(minutes=minutes)
+        for market in (asked, fresh):
+            market.advance(now)
+        whole = asked.ticks(MIXED)
+        for con_id, tick in zip(MIXED, whole, strict=True):
+            assert asked.ticks([con_id]) == [tick]
+        alone = MIXED[minutes % len(MIXED)]
+        assert fresh.ticks([alone]) == asked.ticks([alone])
+        assert asked.ticks(MIXED, 60.0) == fresh.ticks(MIXED, 60.0)
+        assert asked.ticks(MIXED[::-1]) == list(reversed(whole))
+
+
 def test_the_same_seed_gives_the_same_ticks_under_every_hash_seed() -> None:
     root = Path(__file__).resolve().parents[2]
     program = (
