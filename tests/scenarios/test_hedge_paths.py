@@ -28,6 +28,7 @@ from market.sessions import days_to_expiry, option_close, regular_hours, session
 from simulator.historical import HistoricalMarket
 from strategies.hedge_exit import Due
 from strategies.hedge_state import LAYER_OF
+from tests.scenarios.condor_paths import at
 from tests.scenarios.shock_folder import SIGNAL, write_shock
 from tests.scenarios.virtual_house import VirtualHouse
 
@@ -86,8 +87,13 @@ class Story:
         }
 
 
-def taken(levels: Sequence[float], changes: Mapping[str, Any], contango: bool = False) -> Story:
-    """Run the daemon over the shock's sessions and prove its journal against the venue."""
+def taken(
+    levels: Sequence[float], changes: Mapping[str, Any], contango: bool = False, until: str = ""
+) -> Story:
+    """Run the daemon over the shock's sessions and prove its journal against the venue.
+
+    With `until` it is awake each morning only, from a little before the open to that time.
+    """
     with TemporaryDirectory() as name:
         folder = Path(name)
         first, last = session_offset(SIGNAL, 1), session_offset(SIGNAL, len(levels))
@@ -102,7 +108,11 @@ def taken(levels: Sequence[float], changes: Mapping[str, Any], contango: bool = 
             timedelta(minutes=10),
             stand_ins("http://localhost"),
         )
-        state, _ = house.run([], option_close(last) + timedelta(minutes=50))
+        days = [session_offset(SIGNAL, number) for number in range(1, len(levels) + 1)]
+        ends = [at(day, until) if until else option_close(day) + timedelta(minutes=50) for day in days]
+        if until:
+            house.wakes = [at(day, "09:40") for day in days[1:]]
+        state, _ = house.run(ends[:-1] if until else [], ends[-1])
         records = read_records(folder / "journal")
         decisions = [told(record).decision for record in records if record.kind == "Decision"]
         return Story(decisions, state, costs_of(folder / "journal"))
@@ -182,8 +192,24 @@ def small() -> Story:
 
 @cache
 def thin() -> Story:
-    """In no option of the reserve layer are as many contracts open as the rules ask for."""
-    return taken([1.0], {"hedge": {"fallback_open_interest_below_count": 1_000_000}})
+    """In no option of the reserve layer are as many contracts open as the rules ask for.
+
+    The mid-term layer has bought what soon has as few days left as it may, and its signal still holds.
+    """
+    l2 = dte(60, 2, 45)
+    mid = {**window(l2), "exit": {"exit_dte": l2 - 1, "rolls_max": 1}}
+    changes = {"hedge": {"fallback_open_interest_below_count": 1_000_000}, "l2": mid}
+    return taken([1.0, 1.0, 1.0], changes, until="10:20")
+
+
+@cache
+def last_days() -> Story:
+    """All three layers fire at once and buy what settles two days later."""
+    soon = {"min_dte": 2, "target_dte": 2, "max_dte": 51, "exit": {"exit_dte": 0}}
+    near = {**soon, "instrument": "call"}
+    mid = {**soon, "mode": "unlagged", "open_sessions": 1}
+    changes = {"l1": near, "l2": mid, "l3": {**soon, "fallback": "none"}}
+    return taken([1.0, 1.0], changes, until="10:20")
 
 
 def test_each_layer_fires_on_its_session_and_buys_on_the_next() -> None:
@@ -256,6 +282,27 @@ def test_where_few_contracts_are_open_the_reserve_layer_turns_to_shares_and_says
     ]
     assert int(details[0].partition(" ")[0]) > 0
     assert path.state.structures[opened.structure_id].combo.legs[0].contract.symbol == "VXX"
+
+
+def test_the_mid_term_layer_rolls_once_while_its_signal_holds() -> None:
+    path = thin()
+    assert path.closes("L2") == [Due.ROLL]
+    (old, units), (new, later) = path.bought("L2").items()
+    assert new == f"{old}-roll-1"
+    assert 0 < later <= units
+    expiries = [path.state.structures[name].combo.legs[0].contract.expiry for name in (old, new)]
+    assert expiries[0] is not None
+    assert expiries[1] is not None
+    assert expiries[0] < expiries[1]
+
+
+@pytest.mark.parametrize("layer", ["L1", "L2", "L3"])
+def test_no_layer_holds_an_option_into_its_settlement(layer: str) -> None:
+    path = last_days()
+    name = next(iter(path.bought(layer)))
+    assert path.closes(layer) == [Due.SETTLEMENT]
+    assert path.state.structures[name].is_flat
+    assert not path.state.structures[name].settled
 
 
 def test_every_reason_to_sell_was_given_once() -> None:
