@@ -87,10 +87,10 @@ def over_http(timeout_s: float = 20.0, attempts: int = 3) -> Fetch:
 class PublishedFeeds:
     """The daily and monthly series the broker does not carry.
 
-    `addresses` by name: reer, ppi, treasury_10y, baa (FRED graph files), spx, vix, vvix (Cboe index
-    histories), breadth (date, advances, declines), vnq (date, close), vnq_distribution (ex_date, amount) and
-    vx_settlement, whose {date} stands for the session; a name left out
-    is not fetched. `history` is a folder of daily files read once, at the warm-up.
+    `addresses` by name: reer, ppi, treasury_10y, baa, fed_funds (FRED graph files), spx, vix, vvix (Cboe
+    index histories), breadth (date, advances, declines), vnq (date, close), vnq_distribution (ex_date,
+    amount) and vx_settlement, whose {date} stands for the session; a name left out is not fetched.
+    `history` is a folder of daily files read once, at the warm-up.
     """
 
     def __init__(
@@ -235,6 +235,14 @@ def _columns(*pairs: tuple[str, str]) -> HistoryReader:
     return read
 
 
+def _rates(text: str, source: str, first: date, last: date) -> Iterable[ObservationsKnown]:
+    """Yields, and the federal funds rate where the file has it: no signal rests on it."""
+    pairs = [("treasury_10y", "treasury_10y_pct"), ("baa", "baa_yield_pct")]
+    if "fed_funds_pct" in text.partition("\n")[0].split(","):
+        pairs.append(("fed_funds", "fed_funds_pct"))
+    return _columns(*pairs)(text, source, first, last)
+
+
 def _breadth(text: str, source: str, _first: date, _last: date) -> Iterable[ObservationsKnown]:
     return [ObservationsKnown(NET_ADVANCES, publications.net_advances(text, source))]
 
@@ -253,7 +261,7 @@ _HISTORY_FILES: dict[str, HistoryReader] = {
     "vix.csv": _columns(("vix", "close")),
     "vvix.csv": _columns(("vvix", "close")),
     "vnq.csv": _reit,
-    "rates.csv": _columns(("treasury_10y", "treasury_10y_pct"), ("baa", "baa_yield_pct")),
+    "rates.csv": _rates,
     "reer_broad_usd.csv": _columns(("reer", "value")),
     "ppi_all_commodities.csv": _columns(("ppi", "value")),
 }

@@ -10,7 +10,7 @@ files also hold days on which the cash market was shut.
 | vx_settlement:YYYY-MM-DD | settlement of the future that settles then, points | 09:00 of the next session |
 | spx, vix, vvix, vnq | close | 16:20 of the session, half days 13:20 |
 | vnq_distribution | USD a share, by ex-date | 09:00 of the ex-date |
-| treasury_10y, baa | yield, percent | 16:20 of the next session |
+| treasury_10y, baa, fed_funds | yield or rate, percent | 16:20 of the next session |
 | reer, ppi | index of the month named by its first day | 16:20 of the last session of the next month |
 
 The monthly rule is the conservative one for files without vintages. A value fetched before its rule says so
@@ -42,7 +42,7 @@ from market.sessions import (
 
 MONTHLY = frozenset({"reer", "ppi"})
 _SAME_EVENING = frozenset({"spx", "vix", "vvix", "vnq"})
-_NEXT_EVENING = frozenset({"treasury_10y", "baa"})
+_NEXT_EVENING = frozenset({"treasury_10y", "baa", "fed_funds"})
 _MORNING = time(9, 0)
 _EVENING = time(16, 20)
 _VX_MONTHLY = re.compile(r"VX/[FGHJKMNQUVXZ][0-9]")

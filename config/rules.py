@@ -82,6 +82,8 @@ class CondorRules(EntryWalk):
     entry_end_before_close_s: BeforeClose
     preparation_s: Seconds
     parity_refresh_s: Seconds
+    box_over_fed_funds_min_bps: Annotated[float, Field(ge=-1_000, le=0)]
+    box_over_fed_funds_max_bps: Annotated[float, Field(gt=0, le=1_000)]
     parity_start_time: time
     exit: CondorExit
     adjust: CondorAdjust

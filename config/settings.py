@@ -112,6 +112,7 @@ class FeedsSettings(Section):
     ppi_url: FeedUrl = "https://fred.stlouisfed.org/graph/fredgraph.csv?id=PPIACO"
     treasury_10y_url: FeedUrl = "https://fred.stlouisfed.org/graph/fredgraph.csv?id=DGS10"
     baa_yield_url: FeedUrl = "https://fred.stlouisfed.org/graph/fredgraph.csv?id=DBAA"
+    fed_funds_url: FeedUrl = "https://fred.stlouisfed.org/graph/fredgraph.csv?id=DFF"
     spx_url: FeedUrl = "https://cdn.cboe.com/api/global/us_indices/daily_prices/SPX_History.csv"
     vix_url: FeedUrl = "https://cdn.cboe.com/api/global/us_indices/daily_prices/VIX_History.csv"
     vvix_url: FeedUrl = "https://cdn.cboe.com/api/global/us_indices/daily_prices/VVIX_History.csv"

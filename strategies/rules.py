@@ -272,6 +272,8 @@ class CondorRules:
     entry_final_spread_fraction: float
     entry_walk_s: int
     parity_refresh_s: int
+    box_over_fed_funds_min_bps: float
+    box_over_fed_funds_max_bps: float
     parity_start_time: time
     exit: CondorExit
     adjust: CondorAdjust

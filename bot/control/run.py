@@ -197,6 +197,7 @@ def _feeds(
             "ppi": feeds.ppi_url,
             "treasury_10y": feeds.treasury_10y_url,
             "baa": feeds.baa_yield_url,
+            "fed_funds": feeds.fed_funds_url,
         }
         chosen = {"vnq": feeds.vnq_url, "vnq_distribution": feeds.vnq_distribution_url}
         addresses |= {series: url for series, url in chosen.items() if url is not None}

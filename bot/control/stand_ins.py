@@ -10,6 +10,7 @@ _PATHS = {
     "ppi": "/graph/fredgraph.csv?id=PPIACO",
     "treasury_10y": "/graph/fredgraph.csv?id=DGS10",
     "baa": "/graph/fredgraph.csv?id=DBAA",
+    "fed_funds": "/graph/fredgraph.csv?id=DFF",
     "vnq": "/vnq.csv",
     "vnq_distribution": "/vnq_dividends.csv",
 }

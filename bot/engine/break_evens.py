@@ -12,6 +12,7 @@ from math import isfinite, log
 
 import numpy as np
 
+from bot.engine.box_rate import box_readings
 from bot.engine.decision import Decision, Verb
 from bot.engine.state import BreakEvensToday, EngineState, Step
 from bot.engine.working import decision_id
@@ -63,7 +64,12 @@ def _recalibrate(state: EngineState, structure: Structure, snapshot: MarketSnaps
         for one in found
     )
     near = [row for row in readings if row.fired]
+    boxes = box_readings(state, structure.structure_id, reading, snapshot.session)
+    odd = [row for row in boxes if row.fired is False]
     reason = f"break-evens recalibrated{_near(near)}"
+    over = "".join(f"{row.value:g} bp over federal funds, {row.relation} {row.threshold:g}" for row in odd)
+    if odd:
+        reason = f"{reason}; box rate {over} expected"
     notes = (
         ("net_credit", credit),
         *_carried(structure),
@@ -78,7 +84,11 @@ def _recalibrate(state: EngineState, structure: Structure, snapshot: MarketSnaps
         any(row.fired for row, one in zip(readings, found, strict=True) if one.today),
     )
     state = _with_today(state, structure.structure_id, today)
-    return _tell(state, structure, snapshot, reason, readings, notes, bool(near))
+    done = _tell(state, structure, snapshot, reason, (*readings, *boxes), notes, bool(near))
+    if not odd:
+        return done
+    alert = Alert("warning", "parity.box_rate", f"{structure.structure_id}: box rate {over} expected")
+    return replace(done, commands=(*done.commands, alert))
 
 
 def _watch_today(state: EngineState, structure: Structure, snapshot: MarketSnapshot) -> Step:

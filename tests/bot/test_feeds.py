@@ -26,6 +26,7 @@ ADDRESSES = {
     "ppi": "https://example.org/graph/fredgraph.csv?id=PPIACO",
     "treasury_10y": "https://example.org/graph/fredgraph.csv?id=DGS10",
     "baa": "https://example.org/graph/fredgraph.csv?id=DBAA",
+    "fed_funds": "https://example.org/graph/fredgraph.csv?id=DFF",
     "vix": "https://example.org/api/global/us_indices/daily_prices/VIX_History.csv",
     "vvix": "https://example.org/api/global/us_indices/daily_prices/VVIX_History.csv",
     "breadth": "https://example.org/breadth.csv",
@@ -63,7 +64,7 @@ async def test_the_stand_ins_warm_up_every_series_and_nothing_is_known_too_early
     last = date(2020, 3, 13)
     known = await embedded(now, alerts.append).warm_up(last, 300)
     by_series = {series.series: series.observations for series in known}
-    plain = {"reer", "ppi", "treasury_10y", "baa", "vix", "vvix", "nyse_net_advances"}
+    plain = {"reer", "ppi", "treasury_10y", "baa", "fed_funds", "vix", "vvix", "nyse_net_advances"}
     assert plain <= set(by_series)
     assert len(by_series["nyse_net_advances"]) == 301
     assert gaps(by_series["nyse_net_advances"]) == ()
@@ -138,7 +139,7 @@ async def test_when_nothing_at_all_arrives_the_warm_up_fails() -> None:
         await source.warm_up(date(2020, 3, 13), 60)
     with pytest.raises(FeedError):
         await source.update(date(2020, 3, 13))
-    assert len(alerts) == 16
+    assert len(alerts) == 18
 
 
 async def test_only_settlement_files_that_are_missing_are_fetched() -> None:
@@ -270,7 +271,7 @@ def test_real_history_reads_in_full_and_without_look_ahead() -> None:
     }
     assert gaps(known["nyse_net_advances"]) == ()
     assert gaps(known["vvix"]) == (date(2010, 11, 11), date(2013, 5, 13))
-    assert {"reer", "ppi", "treasury_10y", "baa", "vix", "vnq", "vnq_distribution"} <= set(known)
+    assert {"reer", "ppi", "treasury_10y", "baa", "fed_funds", "vix", "vnq", "vnq_distribution"} <= set(known)
     settlements = [name for name in known if name.startswith("vx_settlement:")]
     assert len(settlements) > 200
     shut = {date(2015, 4, 3), date(2018, 12, 5)}

@@ -46,7 +46,7 @@ def test_a_series_without_a_rule_is_refused() -> None:
 
 def test_no_value_counts_as_known_before_the_stand_ins_publish_it() -> None:
     for day in sessions(date(2020, 1, 2), date(2020, 12, 30)):
-        for rate in ("treasury_10y", "baa"):
+        for rate in ("treasury_10y", "baa", "fed_funds"):
             assert known_at(rate, day) == public_at(rate, day)
         if not is_early_close(day):
             assert known_at("vix", day) == public_at("vix", day)

@@ -27,6 +27,7 @@ _FEEDS = {
     "PPI": "ppi",
     "TREASURY_10Y": "treasury_10y",
     "BAA_YIELD": "baa",
+    "FED_FUNDS": "fed_funds",
     "VNQ": "vnq",
     "VNQ_DISTRIBUTION": "vnq_distribution",
 }
