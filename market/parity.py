@@ -3,8 +3,8 @@
 The forward that prices an expiry is not observed; calls and puts of one strike imply it (METHOD 4.4). A
 weighted regression of C - P on the strike gives forward and discount together, conversions and reversals
 bound the forward by prices that can be dealt on, and a leg that breaks parity by more than its spread is
-priced from the other. All arrays share one ascending strike axis; NaN, a price of zero or a crossed market
-is no quote. Sums are exact (math.fsum), so that a result does not depend on the machine's summation order.
+priced from the other. Rows are ascending by strike; NaN, a price of zero or a crossed market is no quote.
+Sums are exact (math.fsum), so that a result does not depend on the machine's summation order.
 """
 
 import math
@@ -15,14 +15,9 @@ from itertools import pairwise
 from operator import mul
 from statistics import median
 
-import numpy as np
-import numpy.typing as npt
-
-from market.normal import FloatArray
 from market.records import quickly_made
 from market.rounding import round_price, round_ratio
 
-BoolArray = npt.NDArray[np.bool_]
 Row = tuple[float, float, float, float, float]  # strike, call bid and ask, put bid and ask; NaN for none
 
 MIN_STRIKES = 8
@@ -72,16 +67,6 @@ class ForwardBounds:
     crossed: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CleanMids:
-    """Middle prices after leg cleaning, NaN where there is no quote, and which of them parity replaced."""
-
-    call_mid: FloatArray
-    put_mid: FloatArray
-    call_repriced: BoolArray
-    put_repriced: BoolArray
-
-
 @dataclass(frozen=True, slots=True)
 class ArbitrageViolation:
     """One broken relation: the two or three strikes it binds, and by how many points it is broken."""
@@ -91,12 +76,8 @@ class ArbitrageViolation:
     amount: float
 
 
-def parity_regression(
-    strikes: FloatArray,
-    call_bid: FloatArray,
-    call_ask: FloatArray,
-    put_bid: FloatArray,
-    put_ask: FloatArray,
+def regression(
+    rows: Iterable[Row],
     spot: float,
     t_years: float,
     tick: float,
@@ -110,20 +91,6 @@ def parity_regression(
     tick wide. Fewer than `min_strikes` strikes, or a median absolute residual above one tick, is a
     ParityFault.
     """
-    rows = _rows(strikes, call_bid, call_ask, put_bid, put_ask)
-    return regression(rows, spot, t_years, tick, band=band, min_strikes=min_strikes)
-
-
-def regression(
-    rows: Iterable[Row],
-    spot: float,
-    t_years: float,
-    tick: float,
-    *,
-    band: float = STRIKE_BAND,
-    min_strikes: int = MIN_STRIKES,
-) -> ParityForward | ParityFault:
-    """`parity_regression` of quotes that stand side by side already."""
     if not all(math.isfinite(v) and v > 0.0 for v in (spot, t_years, tick)):
         return ParityFault.INVALID_INPUT
     k: list[float] = []  # measured from spot, which keeps the normal equations well conditioned
@@ -162,18 +129,11 @@ def regression(
     )
 
 
-def box_discount(
-    strikes: FloatArray, call_bid: FloatArray, call_ask: FloatArray, put_bid: FloatArray, put_ask: FloatArray
-) -> float | None:
+def widest_box(rows: Iterable[Row]) -> float | None:
     """Discount factor of the widest box with four two-sided legs, from mids; None without two such strikes.
 
     D = [(C1 - P1) - (C2 - P2)] / (K2 - K1) (METHOD 4.4, step 2).
     """
-    return widest_box(_rows(strikes, call_bid, call_ask, put_bid, put_ask))
-
-
-def widest_box(rows: Iterable[Row]) -> float | None:
-    """`box_discount` of quotes that stand side by side already."""
     synthetic = [
         (strike, 0.5 * (cb + ca) - 0.5 * (pb + pa))
         for strike, cb, ca, pb, pa in rows
@@ -185,25 +145,12 @@ def widest_box(rows: Iterable[Row]) -> float | None:
     return round_ratio((near - far) / (high - low))
 
 
-def executable_bounds(
-    strikes: FloatArray,
-    call_bid: FloatArray,
-    call_ask: FloatArray,
-    put_bid: FloatArray,
-    put_ask: FloatArray,
-    discount: float,
-    cost: float = 0.0,
-) -> ForwardBounds:
+def dealable_bounds(rows: Iterable[Row], discount: float, cost: float = 0.0) -> ForwardBounds:
     """Forward bounds from synthetic forwards that can be dealt on (METHOD 4.4, step 3).
 
     lo: the best price to sell the forward at, max K + (C_bid - P_ask - cost)/D; hi: the best to buy it at,
     min K + (C_ask - P_bid + cost)/D. cost: fees of one conversion or reversal in points.
     """
-    return dealable_bounds(_rows(strikes, call_bid, call_ask, put_bid, put_ask), discount, cost)
-
-
-def dealable_bounds(rows: Iterable[Row], discount: float, cost: float = 0.0) -> ForwardBounds:
-    """`executable_bounds` of quotes that stand side by side already."""
     lowest, highest = -_INF, _INF
     for strike, cb, ca, pb, pa in rows:
         if 0.0 < cb < _INF and 0.0 < pa < _INF:
@@ -217,39 +164,15 @@ def dealable_bounds(rows: Iterable[Row], discount: float, cost: float = 0.0) -> 
     return ForwardBounds(lo, hi, crossed=lo is not None and hi is not None and lo > hi)
 
 
-def clean_mids(
-    strikes: FloatArray,
-    call_bid: FloatArray,
-    call_ask: FloatArray,
-    put_bid: FloatArray,
-    put_ask: FloatArray,
-    forward: float,
-    discount: float,
-    cost: float = 0.0,
-) -> CleanMids:
-    """Mids with the less liquid leg of a strike repriced where parity is broken (METHOD 4.4, step 4).
-
-    Broken means |C - P - D (F - K)| above both half-spreads plus cost. The less liquid leg is the one with
-    the wider spread, and of two equally wide ones the one in the money. A repriced leg that would be
-    negative becomes NaN: then the other leg is not to be believed either.
-    """
-    rows = [
-        clean_pair(row, forward, discount, cost)
-        for row in _rows(strikes, call_bid, call_ask, put_bid, put_ask)
-    ]
-    call, put, call_repriced, put_repriced = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return CleanMids(
-        call_mid=np.array(call, dtype=np.float64),
-        put_mid=np.array(put, dtype=np.float64),
-        call_repriced=np.array(call_repriced, dtype=np.bool_),
-        put_repriced=np.array(put_repriced, dtype=np.bool_),
-    )
-
-
 def clean_pair(
     row: Row, forward: float, discount: float, cost: float = 0.0
 ) -> tuple[float, float, bool, bool]:
-    """Call and put mid of one strike, NaN for none, and which of them parity replaced; see `clean_mids`."""
+    """Call and put mid of one strike, NaN for none, and which of them parity replaced (METHOD 4.4, step 4).
+
+    Parity is broken by |C - P - D (F - K)| above both half-spreads plus cost; then the less liquid leg is
+    priced from the other. That is the one with the wider spread, and of two equally wide ones the one in the
+    money. A repriced leg that would be negative becomes NaN: then the other leg is not to be believed either.
+    """
     strike, call_bid, call_ask, put_bid, put_ask = row
     call = 0.5 * (call_bid + call_ask) if 0.0 < call_bid <= call_ask < _INF else _NAN
     put = 0.5 * (put_bid + put_ask) if 0.0 < put_bid <= put_ask < _INF else _NAN
@@ -271,21 +194,15 @@ def clean_pair(
     )
 
 
-def static_arbitrage(
-    strikes: FloatArray, call_mid: FloatArray, discount: float, tolerance: float = 0.0
-) -> tuple[ArbitrageViolation, ...]:
-    """Static arbitrage among calls of one expiry, neighbour by neighbour (METHOD 4.4, step 4).
-
-    NaN calls are left out. Required: 0 <= C(K1) - C(K2) <= D (K2 - K1), and a middle strike not above the
-    chord of its neighbours. tolerance: points by which mids may break a relation, usually half a spread.
-    """
-    return arbitrage_among(zip(strikes.tolist(), call_mid.tolist(), strict=True), discount, tolerance)
-
-
 def arbitrage_among(
     calls: Iterable[tuple[float, float]], discount: float, tolerance: float = 0.0
 ) -> tuple[ArbitrageViolation, ...]:
-    """`static_arbitrage` of calls given as strike and mid, ascending."""
+    """Static arbitrage among calls of one expiry, neighbour by neighbour (METHOD 4.4, step 4).
+
+    `calls` are strike and mid, ascending; NaN ones are left out. Required: 0 <= C(K1) - C(K2) <= D (K2 - K1),
+    and a middle strike not above the chord of its neighbours. tolerance: points by which mids may break a
+    relation, usually half a spread.
+    """
     ladder = [(strike, mid) for strike, mid in calls if math.isfinite(mid)]
     found: list[ArbitrageViolation] = []
 
@@ -306,17 +223,3 @@ def arbitrage_among(
         if c2 - chord > least:
             report(ArbitrageKind.NOT_CONVEX, c2 - chord, k1, k2, k3)
     return tuple(found)
-
-
-def _rows(
-    strikes: FloatArray, call_bid: FloatArray, call_ask: FloatArray, put_bid: FloatArray, put_ask: FloatArray
-) -> Iterable[Row]:
-    """The columns side by side: on the dozen strikes of a look Python's arithmetic beats numpy's calls."""
-    return zip(
-        strikes.tolist(),
-        call_bid.tolist(),
-        call_ask.tolist(),
-        put_bid.tolist(),
-        put_ask.tolist(),
-        strict=True,
-    )

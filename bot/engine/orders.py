@@ -15,7 +15,7 @@ from bot.events import PlaceOrder
 from market.order import Order
 from market.records import replace
 from market.rounding import round_price
-from risk.verdict import Ruling, Verdict
+from risk.verdict import Verdict
 from strategies.base import Evaluation, Intent, Proposal, Structure
 
 RETOLD = timedelta(minutes=15)
@@ -171,11 +171,6 @@ def hold(
         ),
         (decision,),
     )
-
-
-def was_refused(verdict: Verdict) -> bool:
-    """Whether nothing may be ordered."""
-    return verdict.ruling is Ruling.DENIED or verdict.quantity < 1
 
 
 def _evaluations(state: EngineState, about: str) -> int:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.engine.book import apply_execution
 from bot.engine.break_evens import net_credit
 from bot.engine.decision import Verb
-from bot.engine.orders import RETOLD, hold, order_reference, place, was_refused
+from bot.engine.orders import RETOLD, hold, order_reference, place
 from bot.engine.state import EngineState, Step
 from bot.events import PlaceOrder
 from market.contract import Combo
@@ -197,10 +197,3 @@ def test_the_decisions_told_stand_for_every_look(looks: list[Evaluation]) -> Non
         counted += sum(decision.evaluations for decision in done.decisions)
         state = done.state
     assert counted + state.held_since.get("iron_condor", 0) == len(looks)
-
-
-def test_a_verdict_without_a_unit_is_a_refusal() -> None:
-    assert was_refused(DENIED)
-    assert was_refused(Verdict(Ruling.RESIZED, 0, ()))
-    assert not was_refused(Verdict(Ruling.RESIZED, 1, ()))
-    assert not was_refused(APPROVED)
