@@ -70,6 +70,18 @@ def test_a_halt_is_on_the_disk_within_a_tenth_of_a_second_and_cancels_what_works
     assert len(desk.broker_of_record().placed) == 1
 
 
+def test_a_flood_of_halts_and_resumes_is_a_few_commands_and_the_halt_is_as_fast_as_ever(desk: Desk) -> None:
+    flood = [(20.0 + 0.001 * turn, resume) for turn in range(5_000)]
+    halts = [(22.02 + 0.001 * turn, pull) for turn in range(1_000)]
+    state = life(desk, *flood, *halts)
+    commands = desk.records("OperatorCommanded")
+    halted = [desk.seconds_of(one) for one in commands if one.body["verb"] == "halt"]
+    assert 22.02 <= halted[0] <= 22.12
+    assert len(commands) < 200, "the switch is looked at twenty times a second, whoever writes to it"
+    assert len([record for record in desk.records("QuotesTaken") if desk.seconds_of(record) > 25.0]) > 10
+    assert state.time is not None
+
+
 def test_an_order_decided_before_the_daemon_saw_the_halt_is_not_sent(desk: Desk) -> None:
     (desk.folder).mkdir(parents=True)
 

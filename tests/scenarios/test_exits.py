@@ -3,6 +3,7 @@
 import shutil
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,13 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def may_be_process_1() -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    words = ["unshare", "--pid", "--fork", "--mount-proc", "true"]
+    return subprocess.run(words, check=False, capture_output=True).returncode == 0
 
 
 @pytest.mark.parametrize("port", [0, 7497])
@@ -102,6 +110,18 @@ def test_a_bad_configuration_ends_with_78_and_names_the_key(
     assert done.returncode == 78
     assert place in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(
+    not may_be_process_1(), reason="needs the right to give processes a namespace of their own"
+)
+def test_sigterm_ends_a_daemon_that_is_process_1_with_0_too(house: House) -> None:
+    house.start_gateway()
+    house.wrapper = ("unshare", "--pid", "--fork", "--mount-proc")
+    house.start_daemon()
+    house.until("decision.open")
+    house.stop_traced()
+    prove(house.journal, Venue.of_state(house.stop_gateway()))
 
 
 @pytest.mark.parametrize("after", ["alert.daemon.ready", "decision.open"])

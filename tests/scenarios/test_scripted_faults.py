@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -14,11 +15,19 @@ from bot.journal.writer import Record, read_records
 from market.order import OrderStatus
 from risk.state import TradingState
 from simulator.faults import Fault, FaultKind
+from simulator.message_names import INCOMING
 from tests.scenarios.faults.house import FaultHouse
 from tests.scenarios.faults.plans import Mishap, Trouble
 from tests.scenarios.faults.planted import UNLISTED, at_order, session, trouble
 from tests.scenarios.faults.runs import be_quiet
 from tests.scenarios.faults.scenes import scene
+
+#: All that the daemon ever asks a gateway for.
+ASKED = {
+    "startApi", "reqIds", "reqMarketDataType", "reqCurrentTime", "reqAccountUpdates", "reqContractDetails",
+    "reqSecDefOptParams", "reqMktData", "cancelMktData", "placeOrder", "cancelOrder", "reqAllOpenOrders",
+    "reqCompletedOrders", "reqExecutions", "reqPositions", "cancelPositions",
+}  # fmt: skip
 
 ORDER_STATUS, OPEN_ORDER, EXECUTION = "orderStatus", "openOrder", "execDetails"
 
@@ -124,6 +133,23 @@ def test_the_night_that_leaves_out_an_hour_runs_each_job_once(tmp_path: Path) ->
     jobs = [(record.body["job"], record.body["session"]) for record in records(house, "JobDue")]
     assert len(jobs) == len(set(jobs))
     assert ("session_open", "2026-03-09") in jobs
+
+
+def test_the_daemon_asks_for_no_history_and_exercises_nothing(tmp_path: Path) -> None:
+    asked: set[bytes] = set()
+    heard = FaultHouse._sent
+
+    def sent(house: FaultHouse, data: bytes) -> None:
+        asked.add(data[4:].partition(b"\0")[0])
+        heard(house, data)
+
+    with patch.object(FaultHouse, "_sent", sent):
+        house = live(tmp_path, Mishap("disconnect", 900.0, 0, Fault(FaultKind.DISCONNECT, for_s=5.0)))
+    assert placed(house)
+    # Definitions, quotes, orders and their cancellation, the account, and the lists of a reconciliation.
+    named = {INCOMING[int(number)] for number in asked if number.isdigit() and int(number) in INCOMING}
+    assert named <= ASKED, named - ASKED
+    assert {"placeOrder", "reqMktData", "reqExecutions", "reqPositions"} <= named
 
 
 # ---------------------------------------------------------------------- market data

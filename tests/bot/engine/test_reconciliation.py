@@ -281,6 +281,17 @@ def test_what_our_calendar_does_not_know_settles_when_its_day_is_over_in_new_yor
     assert is_settled(contract, time) is settled
 
 
+@pytest.mark.parametrize("theirs", [25, 400, 0])
+def test_shares_whose_count_a_split_or_an_assignment_changes_are_a_mismatch_and_nothing_new_opens(
+    theirs: int,
+) -> None:
+    shares = Contract(SecurityType.STOCK, "VXX", exchange="SMART", con_id=600)
+    bought = Executed(Fill("s.01", "", 5, 600, 100, 20.0, NOW), shares)
+    state = after(ready(), bought, known((), [(600, theirs)]))
+    assert mismatch(state) == f"VXX: journal 100, broker {theirs}, structures 0"
+    assert state.risk.trading is TradingState.REDUCING
+
+
 def test_a_future_held_by_hand_is_named_in_the_mismatch() -> None:
     future = Contract(SecurityType.FUTURE, "VIX", "VX", date(2020, 3, 18), multiplier=1000, con_id=500)
     state = after(ready(), Executed(Fill("f.01", "", 5, 500, 1, 20.0, NOW), future), known((), [(500, 1)]))
