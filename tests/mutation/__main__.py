@@ -28,9 +28,24 @@ SUBJECTS = (
     Subject("risk/state.py", (f"{RISK}/test_state.py",)),
     Subject("risk/verdict.py", (f"{RISK}/test_checks.py",)),
     Subject("bot/engine/orders.py", (f"{ENGINE}/test_orders.py", f"{ENGINE}/test_decide.py")),
+    Subject("bot/engine/margin.py", (f"{ENGINE}/test_margin.py",)),
     Subject("bot/engine/working.py", (f"{ENGINE}/test_working.py",)),
-    Subject("bot/engine/book.py", (f"{ENGINE}/test_book.py", f"{ENGINE}/test_reconciliation.py")),
+    Subject(
+        "bot/engine/book.py",
+        tuple(
+            f"{ENGINE}/{name}.py"
+            for name in (
+                "test_book",
+                "test_book_retold",
+                "test_day_after",
+                "test_adjusting",
+                "test_reconciliation",
+            )
+        ),
+    ),
+    Subject("bot/engine/adjusting.py", (f"{ENGINE}/test_adjusting.py",)),
     Subject("bot/broker/orders.py", (f"{BROKER}/test_orders.py",)),
+    Subject("bot/broker/pacing.py", (f"{BROKER}/test_orders.py", f"{BROKER}/test_quotes.py")),
 )
 
 
