@@ -178,6 +178,51 @@ def test_fills_that_fit_nothing_stay_beside_the_structure() -> None:
     assert adjusted(replace(odd, adjusting_legs=too_many), line) == ()
 
 
+def whole_legs(combo: Combo, units: int) -> tuple[tuple[int, int], ...]:
+    return tuple(sorted((leg.contract.con_id, units * leg.signed_ratio) for leg in combo.legs))
+
+
+def test_cost_and_fees_are_shared_by_units_between_what_was_changed_and_the_rest() -> None:
+    state, line = at_work(holding(4), ROLL, 4)
+    held = state.structures[NAME]
+    both = replace(held, fees_usd=8.0, adjusting_legs=whole_legs(ROLL, 1), adjusting_cost=-2.5)
+    rest, apart = adjusted(both, line)
+    assert (rest.opened_cost, rest.fees_usd, rest.adjusting_legs, rest.adjusting_cost) == (
+        -36.0,
+        6.0,
+        (),
+        0.0,
+    )
+    assert rest.opened_legs == whole_legs(CONDOR, 3)
+    assert (apart.opened_cost, apart.fees_usd, apart.closed_cost, apart.adjusting_cost) == (
+        -14.5,
+        2.0,
+        0.0,
+        0.0,
+    )
+    (changed,) = adjusted(replace(both, adjusting_legs=whole_legs(ROLL, 4), adjusting_cost=-10.0), line)
+    assert (changed.opened_cost, changed.closed_cost, changed.adjusting_cost) == (-58.0, 0.0, 0.0)
+
+
+def test_legs_that_stand_twice_in_an_adjustment_count_as_one_unit() -> None:
+    roll = moved(50.0)  # the bought call and the new wing are one contract
+    doubled = sorted(roll.legs, key=lambda leg: -leg.ratio)
+    assert [leg.signed_ratio for leg in doubled] == [2, -1, -1]
+    for legs in (roll.legs, tuple(doubled)):
+        combo = Combo(legs)
+        state, line = at_work(holding(4), combo, 4)
+        held = replace(state.structures[NAME], adjusting_legs=whole_legs(combo, 2), adjusting_cost=-2.0)
+        rest, apart = adjusted(held, line)
+        assert (rest.units_opened, apart.units_opened) == (2, 2)
+
+
+def test_a_first_leg_alone_is_no_unit_of_an_adjustment() -> None:
+    state, line = at_work(holding(2), ROLL, 2)
+    first = ROLL.legs[0]
+    alone = ((first.contract.con_id, first.signed_ratio),)
+    assert adjusted(replace(state.structures[NAME], adjusting_legs=alone), line) == ()
+
+
 @settings(max_examples=60)
 @given(
     units=st.integers(1, 5),

@@ -1,21 +1,24 @@
 """The broker's margin: asked for before what needs it, kept for a while, never asked for too often."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from bot.engine.decision import Verb
+from bot.engine.margin import ask_margin, margin_told, told_margin
 from bot.engine.state import EngineState, Step
 from bot.events import AccountTaken, AskMargin, Feed, MarginTold, QuotesTaken
 from market.contract import Combo, Right, joined
 from market.order import Fill
 from market.quote import Quote
+from risk.context import ToldMargin
+from risk.verdict import Ruling, Verdict
 from strategies import iron_condor, vix_hedge
 from strategies.base import Evaluation, Intent, Proposal, Structure
-from tests.bot.engine.desk import NOW, SESSION, SPX, later, take
+from tests.bot.engine.desk import NOW, SESSION, SPX, later, ready, take
 from tests.bot.engine.looking import HEDGE, INDEX, looking, placed, quoted, wish
-from tests.risk.book import condor, vix_spread
+from tests.risk.book import condor, limits, vix_spread
 
 OTHER = condor(2950, 3000, 3600, 3650)
 ROLL = replace(wish(), adjusts=True)
@@ -210,3 +213,40 @@ def test_a_roll_without_the_brokers_figure_does_not_go(desk: Desk) -> None:
     done = desk.look(5)
     assert not placed(done)
     assert any(verb is Verb.DENY and reason.endswith("margin_told_usd") for verb, reason in said(done))
+
+
+LIMITS = limits()
+AGE_MAX, AGAIN = (
+    timedelta(seconds=seconds) for seconds in (LIMITS.margin_told_age_max_s, LIMITS.margin_ask_again_s)
+)
+DENIED = Verdict(Ruling.DENIED, 0, ())
+
+
+def put(state: EngineState, proposal: Proposal, time: datetime) -> EngineState:
+    """The question put, or held back."""
+    return ask_margin(state, proposal, DENIED, Evaluation(), 1, LIMITS, time).state
+
+
+def test_an_answer_holds_up_to_its_age_and_not_beyond() -> None:
+    state = put(ready(margins={}), wish(), NOW)
+    (ask,) = state.margins.values()
+    state = margin_told(state, MarginTold(ask.key, 4500.0, ""), later(2)).state
+    assert told_margin(state, wish(), LIMITS, later(2) + AGE_MAX) == ToldMargin(1, 4500.0)
+    assert told_margin(state, wish(), LIMITS, later(3) + AGE_MAX) is None
+
+
+def test_a_question_put_again_stands_as_unanswered_for_the_same_legs_only() -> None:
+    state = put(ready(margins={}), wish(), NOW)
+    (ask,) = state.margins.values()
+    state = margin_told(state, MarginTold(ask.key, None, "no answer in 10 s"), later(10)).state
+    again = put(state, wish(), NOW + AGAIN)
+    assert told_margin(again, wish(), LIMITS, NOW + AGAIN) == ToldMargin(1, None, "no answer in 10 s")
+    other = wish(combo=OTHER)
+    assert told_margin(put(state, other, NOW + AGAIN), other, LIMITS, NOW + AGAIN) is None
+
+
+def test_a_question_is_remembered_for_as_long_as_its_answer_may_hold() -> None:
+    assert AGE_MAX > AGAIN
+    first, second = put(ready(margins={}), wish(), NOW), wish("condor-2020-W06-2")
+    assert set(put(first, second, NOW + AGE_MAX).margins) == {wish().structure_id, second.structure_id}
+    assert set(put(first, second, later(1) + AGE_MAX).margins) == {second.structure_id}
