@@ -59,7 +59,7 @@ def test_progress_is_told_up_to_the_last_record(recorded: Path) -> None:
 
 
 def test_a_changed_decision_is_the_first_divergence_with_its_fields(recorded: Path, tmp_path: Path) -> None:
-    record = first(recorded, "Decision", 3)  # three are the layers' own
+    record = first(recorded, "Decision", 4)  # four are the layers' own and the regime's
     body = record.raw_body.replace(b'"evaluations":1', b'"evaluations":7').replace(b'"active"', b'"calm"')
     found = replay(rewritten(recorded, tmp_path / "changed", {record.seq: body})).divergence
     assert found is not None
@@ -81,13 +81,13 @@ def test_a_changed_event_diverges_at_what_the_engine_makes_of_it(recorded: Path,
 
 
 def test_a_decision_left_out_is_found_at_its_event(recorded: Path, tmp_path: Path) -> None:
-    last = first(recorded, "Decision", 2)
+    last = first(recorded, "Decision", 3)
     found = replay(rewritten(recorded, tmp_path / "shorter", {last.seq: None})).divergence
     assert found is not None
     assert found.seq < last.seq
     assert found.event.startswith("JobDue")
     assert "not recorded" in found.what
-    assert ("strategy", "reserve") in [(field.path, field.replayed) for field in found.fields]
+    assert ("strategy", "regime") in [(field.path, field.replayed) for field in found.fields]
 
 
 def test_a_command_that_the_engine_does_not_emit_is_found(recorded: Path, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_outputs_lost_with_a_killed_process_are_no_divergence(
     recorded: Path, tmp_path: Path, restarted: bool
 ) -> None:
     result = replay(unfinished(recorded, tmp_path / "killed", restarted))
-    assert (result.divergence, result.unfinished) == (None, 3)
+    assert (result.divergence, result.unfinished) == (None, 4)
 
 
 def test_outputs_missing_before_a_clean_stop_are_a_divergence(recorded: Path, tmp_path: Path) -> None:
