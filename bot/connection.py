@@ -21,11 +21,13 @@ from bot.stopping import StopAskedError, StopSignal
 from market.broker_hours import reset_end
 from market.contract import Contract
 from market.sessions import MARKET_TZ, is_session, option_close, regular_hours
+from risk.state import Cause
 
 # While quotes flow they prove the link; a heartbeat is asked for after this much silence.
 SILENCE_MAX = timedelta(seconds=8)
 IDLE_SILENCE_MAX = timedelta(seconds=40)  # out of hours
 RECONCILE_AGAIN = timedelta(seconds=30)
+DIFFER_FIRST, DIFFER_MAX = timedelta(minutes=1), timedelta(hours=1)
 RECONNECT_FIRST_S, RECONNECT_MAX_S = 1.0, 60.0
 JITTER_FRACTION = 0.2
 OUTAGE_TOLD_AFTER = timedelta(minutes=5)
@@ -72,8 +74,14 @@ class Connection:
         self._observers = observers
         self._silence, self._idle_silence = silence, idle_silence
         self._reconcile_at = FAR_FUTURE
+        self._differ_at, self._differ_wait = FAR_FUTURE, DIFFER_FIRST
         self._down_since: datetime | None = None
         self._told_at: datetime | None = None
+
+    @property
+    def due_at(self) -> datetime:
+        """When it has something to do, if nothing happens before."""
+        return min(self.heartbeat_at, self._differ_at)
 
     def proved(self, now: datetime) -> None:
         """Quotes came: the link lives."""
@@ -129,9 +137,22 @@ class Connection:
                 self._daemon.post(Disconnected(str(error)))
         if state.connected and not state.reconciled and now >= self._reconcile_at:
             self.ask_for_evidence(now)
+        self._prove_mismatch(now)
         if self._watch_outage(now) and self._broker.is_connected:
             # The gateway stands and has no broker: perhaps another greeting finds one.
             await self._broker.disconnect()
+
+    def _prove_mismatch(self, now: datetime) -> None:
+        """Ask again about books that differ, ever more rarely: nobody looks at them out of hours."""
+        state = self._daemon.state()
+        if not state.connected or Cause.MISMATCH not in dict(state.risk.causes):
+            self._differ_at, self._differ_wait = FAR_FUTURE, DIFFER_FIRST
+        elif self._differ_at == FAR_FUTURE:
+            self._differ_at = now + self._differ_wait
+        elif now >= self._differ_at:
+            self._differ_wait = min(2 * self._differ_wait, DIFFER_MAX)
+            self._differ_at = now + self._differ_wait
+            self._errands.start(self._broker.reconcile())
 
     async def _establish(self, connected: Connected) -> None:
         """From a fresh connection to a reconciled book."""

@@ -253,7 +253,7 @@ class Daemon:
         if self._waiting or self._stop.reason:
             return
         self._wake.clear()
-        targets = (self._evaluation_at, self._jobs.due_at, self._connection.heartbeat_at, until)
+        targets = (self._evaluation_at, self._jobs.due_at, self._connection.due_at, until)
         timer = asyncio.ensure_future(self._clock.sleep_until(min(t for t in targets if t is not None)))
         waker = asyncio.ensure_future(self._wake.wait())
         try:

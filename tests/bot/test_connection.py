@@ -1,7 +1,9 @@
 """The life of a connection: tried ever more slowly, an outage told, and a stop that never waits for it."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -157,6 +159,34 @@ def test_an_account_that_shows_up_in_an_answer_ends_the_daemon_behind_a_halt(tmp
         play(desk, script)
     assert ended.group_contains(NotPaperAccountError)
     assert len(desk.records("Halted")) == 1
+
+
+def test_books_that_differ_out_of_hours_are_asked_about_again_ever_more_rarely_until_they_agree(
+    tmp_path: Path,
+) -> None:
+    evening = datetime(2020, 2, 3, 23, 0, tzinfo=UTC)
+    desk = Desk(tmp_path / "journal", start=evening)
+    honest: list[Reconciled] = []
+
+    async def script() -> EngineState:
+        broker = desk.broker()
+        whole = broker.reconcile
+
+        async def differs() -> Reconciled:
+            found = await whole()
+            late = broker.clock.now() > evening + timedelta(minutes=20)
+            honest.extend([found] * late)
+            return found if late else replace(found, positions=((77, 1),))
+
+        broker.reconcile = differs  # type: ignore[method-assign]  # the double's own behaviour
+        return await desk.trade(evening + timedelta(hours=2))
+
+    state = play(desk, script)
+    asked = [desk.seconds_of(record) / 60.0 for record in desk.records("Reconciled")]
+    waits = [round(after - before) for before, after in pairwise(asked)]
+    assert waits[-4:] == [2, 4, 8, 16]
+    assert len(honest) == 1
+    assert state.risk.causes == ()
 
 
 def test_an_outage_is_told_after_five_minutes_and_every_hour_until_it_is_over(tmp_path: Path) -> None:
