@@ -284,3 +284,29 @@ def test_until_listing_forward_and_prices_are_there_the_shift_says_what_it_waits
     blind = replace(snapshot, spx=None)
     _, found = evaluate(blind, state, [done], 12_000.0, rules())
     assert "shift_market" in refusals(found)
+
+
+def test_a_challenged_short_without_a_wing_at_its_width_is_not_sold_at_another() -> None:
+    world, later = market(3160.0)
+    origin = condor(world)
+    state, _ = looks([origin], world, CondorState(), rules())
+    done = closed(origin, 16.0)
+    near = tuple(one for one in world.listed[("SPXW", later)] if 3140 <= one.strike <= 3180)
+    narrow = replace(world, listed={**world.listed, ("SPXW", later): near})
+    _, found = looks([done], narrow, state, rules(), "10:10")
+    assert not found.proposals
+    assert "shift_strikes" in refusals(found)
+
+
+def test_a_leg_without_a_price_keeps_the_successor_from_being_priced() -> None:
+    world, later = market(3160.0)
+    origin = condor(world)
+    state, _ = looks([origin], world, CondorState(), rules())
+    done = closed(origin, 16.0)
+    state, _ = looks([done], world, state, rules(), "10:10", count=3, barred=("not yet",))
+    snapshot = world.snapshot(at(DAY, "10:13"))
+    (wing,) = [one for one in world.listed[("SPXW", later)] if (one.strike, one.right) == (3050.0, Right.PUT)]
+    blind = replace(snapshot, quotes={key: one for key, one in snapshot.quotes.items() if key != wing.con_id})
+    _, found = evaluate(blind, state, [done], 12_000.0, rules())
+    assert not found.proposals
+    assert refusals(found) == {"shift_quote": "a leg has no price"}

@@ -155,3 +155,16 @@ def test_break_evens_of_today_that_are_near_when_measured_are_told_with_the_rest
     if "today" in near:
         assert not moved(first, 3000.0).decisions
     assert first.state.break_evens_today[NAME].told is ("today" in near)
+
+
+def test_a_shifted_condor_tells_what_of_its_credit_comes_from_earlier_expiries() -> None:
+    first = told()
+    plain = dict(first.decisions[0].notes)
+    held = first.state.structures[NAME]
+    shifted = replace(held, follows="condor-2019-W50-1", carried=-1.5, carried_fees_usd=10.6)
+    state = replace(first.state, structures={NAME: shifted}, recalibrated={})
+    (decision,) = recalibrate(state, listed().snapshot(at(MONDAY, "10:06"))).decisions
+    notes = dict(decision.notes)
+    assert notes["credit_of_earlier_expiries"] == pytest.approx(1.5 - 0.106)
+    assert notes["net_credit"] == pytest.approx(plain["net_credit"] + 1.5 - 0.106)
+    assert notes["low_expiry"] == pytest.approx(3100 - notes["net_credit"])

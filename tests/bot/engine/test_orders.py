@@ -197,3 +197,23 @@ def test_the_decisions_told_stand_for_every_look(looks: list[Evaluation]) -> Non
         counted += sum(decision.evaluations for decision in done.decisions)
         state = done.state
     assert counted + state.held_since.get("iron_condor", 0) == len(looks)
+
+
+def test_a_late_fill_of_an_earlier_attempt_at_a_successor_carries_what_the_successor_does() -> None:
+    line = order_line(structure_id="s-shifted", status=OrderStatus.CANCELLED)
+    later_one = Structure(
+        "s-shifted",
+        "iron_condor",
+        condor(low=3000),
+        SESSION,
+        (),
+        (),
+        follows="s",
+        carried=4.5,
+        adjustments=("x",),
+    )
+    state = replace(at_work(line), structures={"s-shifted": later_one})
+    state = apply_execution(state, execution(line, 0, 1, "x.01"), NOW)
+    (late,) = [one for name, one in state.structures.items() if "-late-" in name]
+    assert (late.follows, late.carried, late.adjustments) == ("s", 4.5, ("x",))
+    assert late.combo == line.order.combo
