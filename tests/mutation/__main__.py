@@ -36,6 +36,7 @@ SUBJECTS = (
             f"{ENGINE}/{name}.py"
             for name in (
                 "test_book",
+                "test_book_counting",
                 "test_book_retold",
                 "test_day_after",
                 "test_adjusting",
