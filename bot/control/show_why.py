@@ -39,6 +39,12 @@ def _show(each: Explanation) -> None:
             [_reading_cells(row) for row in each.readings],
             [_STYLES[row.reading.fired] for row in each.readings],
         )
+    if each.figures:
+        table(
+            "Of this session's break-evens",
+            ("structure", "figure", "points"),
+            [(plain(structure), name, number(value)) for structure, name, value in each.figures],
+        )
     if each.gates and each.gated_at is not None:
         table(
             f"Gates, {moment(each.gated_at)}",
@@ -93,6 +99,9 @@ def _as_json(each: Explanation) -> dict[str, Any]:
             {**asdict(row.reading), "distance": row.distance, "age_s": _seconds(row)} for row in each.readings
         ],
         "read_at": each.read_at,
+        "figures": [
+            {"structure": structure, "name": name, "points": value} for structure, name, value in each.figures
+        ],
         "gates": _dicts(each.gates),
         "gated_at": each.gated_at,
         "checks": _dicts(each.checks),

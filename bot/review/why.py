@@ -25,6 +25,8 @@ from strategies.base import Gate, Reading
 LOOK_BACK = timedelta(days=400)
 TABLE_LOOK_BACK = timedelta(days=10)
 LIVE = "snapshot"
+# What a condor's break-evens of the session rest on.
+FIGURES = frozenset({"net_credit", "credit_of_earlier_expiries", "value", "forward"})
 _NOT_A_STRATEGY = frozenset({"risk"})
 
 
@@ -54,6 +56,7 @@ class Explanation:
     checks: tuple[Check, ...]
     checked_at: datetime | None
     summary: str
+    figures: tuple[tuple[str, str, float], ...] = ()  # structure, name, points
     restriction: str = ""  # why trading is reduced or halted at that moment, by the risk state
     restricted_at: datetime | None = None  # when the risk state last changed
 
@@ -131,29 +134,25 @@ def _explain(newest: Iterator[Told], moment: datetime) -> Explanation | None:
     read: Told | None = None
     gated: Told | None = None
     checked: Told | None = None
-    of_structures: dict[str, Told] = {}
+    of_structures: list[Told] = []
     for each in newest:
         last = last or each
         if last.time - each.time > TABLE_LOOK_BACK:
             break
-        if each.decision.verb is Verb.READ and each.decision.session == last.decision.session:
-            of_structures.setdefault(each.decision.structure_id, each)
+        is_of_session = each.decision.session == last.decision.session
+        if each.decision.verb is Verb.READ and each.decision.structure_id and is_of_session:
+            of_structures.append(each)
         read = read or (each if each.decision.readings else None)
         gated = gated or (each if each.decision.gates else None)
         checked = checked or (each if each.decision.checks else None)
-        if read and gated and checked and each.decision.session != last.decision.session:
+        if read and gated and checked and not is_of_session:
             break
     if last is None:
         return None
     readings = read.decision.readings if read else ()
     # Break-evens are read apart, once or twice a session: the newest of each structure stand beside the rest.
     rows = [(row, read) for row in readings]
-    rows += [
-        (row, each)
-        for name, each in sorted(of_structures.items())
-        if name and each is not read
-        for row in each.decision.readings
-    ]
+    rows += _apart(of_structures, read)
     gates = gated.decision.gates if gated else ()
     checks = checked.decision.checks if checked else ()
     return Explanation(
@@ -167,7 +166,28 @@ def _explain(newest: Iterator[Told], moment: datetime) -> Explanation | None:
         checks=checks,
         checked_at=checked.time if checked else None,
         summary=summary(last, readings, gates, checks),
+        figures=_figures(of_structures),
     )
+
+
+def _apart(told_of: list[Told], read: Told | None) -> list[tuple[Reading, Told | None]]:
+    """The newest of each reading of structures, without those that stand in the table anyway."""
+    found: dict[tuple[str, str, str], tuple[Reading, Told | None]] = {}
+    for each in told_of:
+        for row in each.decision.readings:
+            found.setdefault((each.decision.structure_id, row.name, row.relation), (row, each))
+    ordered = sorted(found.items(), key=lambda item: item[0][0])
+    return [pair for _, pair in ordered if pair[1] is not read]
+
+
+def _figures(told_of: list[Told]) -> tuple[tuple[str, str, float], ...]:
+    """The newest of each figure that break-evens rest on: structure, name, points."""
+    found: dict[tuple[str, str], float] = {}
+    for each in told_of:
+        for name, value in each.decision.notes:
+            if name in FIGURES:
+                found.setdefault((each.decision.structure_id, name), value)
+    return tuple((structure, name, value) for (structure, name), value in sorted(found.items()))
 
 
 def _row(reading: Reading, read: Told | None, moment: datetime) -> ReadingRow:

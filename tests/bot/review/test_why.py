@@ -193,7 +193,8 @@ def test_a_reading_of_the_moment_is_as_old_as_its_decision_and_comes_from_the_sn
 def test_the_newest_break_evens_of_each_condor_stay_in_the_table_for_their_session(tmp_path: Path) -> None:
     def read(name: str, value: float, session: date = TODAY) -> Decision:
         row = Reading(f"{name}.low_expiry_sd", value, 0.5, "<=", False, session.isoformat())
-        return Decision("r", "iron_condor", Verb.READ, "told", session, name, readings=(row,))
+        notes = (("net_credit", value), ("parity_mad", 0.1))
+        return Decision("r", "iron_condor", Verb.READ, "told", session, name, readings=(row,), notes=notes)
 
     held = Decision(
         "h",
@@ -218,3 +219,4 @@ def test_the_newest_break_evens_of_each_condor_stay_in_the_table_for_their_sessi
         ("a.dte", 30.0),
         ("a.low_expiry_sd", 0.8),
     ]
+    assert found.figures == (("a", "net_credit", 0.8),)
