@@ -8,12 +8,42 @@ import argparse
 import json
 import sys
 from collections import Counter
+from dataclasses import dataclass, field
 
 from tests.scenarios.faults.page import FIRED
 from tests.scenarios.faults.plans import KINDS, plan_of
 from tests.scenarios.faults.runs import Outcome, be_quiet, kept_plans, live, live_many, processors, shrink
 
 MOST_SHRUNK = 3
+WARM_SESSIONS = 20  # of one process, until each kind of scene has been lived through
+
+
+@dataclass
+class Growth:
+    """Memory and open files of the processes, from when each was warm to now."""
+
+    lived: Counter[int] = field(default_factory=Counter)
+    warm: dict[int, tuple[int, int]] = field(default_factory=dict)
+    now: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def take(self, outcome: Outcome) -> None:
+        """One session more."""
+        self.lived[outcome.process] += 1
+        self.now[outcome.process] = (outcome.resident_bytes, outcome.files)
+        if self.lived[outcome.process] <= WARM_SESSIONS:
+            self.warm[outcome.process] = self.now[outcome.process]
+
+    def __str__(self) -> str:
+        """The process that grew most: memory when warm and now, files likewise."""
+        if not self.now:
+            return "nothing has run"
+        most = max(sorted(self.now), key=lambda one: self.now[one][0] / self.warm[one][0])
+        (warm, warm_files), (last, files) = self.warm[most], self.now[most]
+        sessions = self.lived[most]
+        return (
+            f"memory {warm / 1e6:.1f} to {last / 1e6:.1f} MB ({last / warm - 1.0:+.1%}), "
+            f"files {warm_files} to {files}, in one process over {sessions} sessions"
+        )
 
 
 def main() -> int:
@@ -69,8 +99,10 @@ def many(seeds: range, processes: int, digests: bool, record: bool = False) -> i
     failed: list[Outcome] = []
     count, session_s, wall_s = 0, 0.0, 0.0
     kept = [] if digests else kept_plans()
+    growth = Growth()
     for outcome in live_many([*map(plan_of, seeds), *kept], processes):
         count += 1
+        growth.take(outcome)
         fired.update({str(kind): times for kind, times in outcome.fired.items()})
         session_s += outcome.session_s
         wall_s += outcome.wall_s
@@ -78,7 +110,7 @@ def many(seeds: range, processes: int, digests: bool, record: bool = False) -> i
             failed.append(outcome)
             tell(f"FAILED {outcome.command}: {outcome.violations[0]}")
         elif not digests and not count % 100:
-            tell(f"{count} sessions")
+            tell(f"{count} sessions, {growth}")
         if digests:
             tell(f"{outcome.plan.seed} {outcome.head} {outcome.wire}")
     if digests:
@@ -99,6 +131,7 @@ def many(seeds: range, processes: int, digests: bool, record: bool = False) -> i
         tell(f"FAILED {outcome.command}")
         tell(f"       {outcome.violations[0]}")
     tell(f"{session_s / wall_s:,.0f} x real time per process ({wall_s / count:.2f} s a session)")
+    tell(str(growth))
     tell(f"{count - len(failed)} passed, {len(failed)} failed")
     return int(bool(failed or never))
 

@@ -35,6 +35,9 @@ class Outcome:
     head: str
     wire: str
     wall_s: float
+    process: int = 0  # that lived it, with its memory and open files afterwards
+    resident_bytes: int = 0
+    files: int = 0
 
     @property
     def session_s(self) -> float:
@@ -71,7 +74,21 @@ def live(plan: Plan, planted: AbstractContextManager[object] | None = None) -> O
         head[1] if head is not None else "",
         house.wire,
         wall_s,
+        os.getpid(),
+        resident_bytes(),
+        open_files(),
     )
+
+
+def resident_bytes() -> int:
+    """Memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def open_files() -> int:
+    """Open files of this process."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def live_many(plans: Iterable[Plan], processes: int) -> Iterator[Outcome]:
