@@ -66,5 +66,5 @@ def _times(combo: Combo, units: int) -> Legs:
 def _less(legs: Legs, taken: Legs) -> Legs:
     counts = dict(legs)
     for con_id, quantity in taken:
-        counts[con_id] = counts.get(con_id, 0) - quantity
+        counts[con_id] -= quantity
     return tuple(sorted((con_id, quantity) for con_id, quantity in counts.items() if quantity))

@@ -183,9 +183,9 @@ def whole_legs(combo: Combo, units: int) -> tuple[tuple[int, int], ...]:
 
 
 def test_cost_and_fees_are_shared_by_units_between_what_was_changed_and_the_rest() -> None:
-    state, line = at_work(holding(4), ROLL, 4)
+    state, line = at_work(holding(5), ROLL, 5)
     held = state.structures[NAME]
-    both = replace(held, fees_usd=8.0, adjusting_legs=whole_legs(ROLL, 1), adjusting_cost=-2.5)
+    both = replace(held, fees_usd=10.0, adjusting_legs=whole_legs(ROLL, 2), adjusting_cost=-5.0)
     rest, apart = adjusted(both, line)
     assert (rest.opened_cost, rest.fees_usd, rest.adjusting_legs, rest.adjusting_cost) == (
         -36.0,
@@ -195,13 +195,13 @@ def test_cost_and_fees_are_shared_by_units_between_what_was_changed_and_the_rest
     )
     assert rest.opened_legs == whole_legs(CONDOR, 3)
     assert (apart.opened_cost, apart.fees_usd, apart.closed_cost, apart.adjusting_cost) == (
-        -14.5,
-        2.0,
+        -29.0,
+        4.0,
         0.0,
         0.0,
     )
-    (changed,) = adjusted(replace(both, adjusting_legs=whole_legs(ROLL, 4), adjusting_cost=-10.0), line)
-    assert (changed.opened_cost, changed.closed_cost, changed.adjusting_cost) == (-58.0, 0.0, 0.0)
+    (changed,) = adjusted(replace(both, adjusting_legs=whole_legs(ROLL, 5), adjusting_cost=-10.0), line)
+    assert (changed.opened_cost, changed.closed_cost, changed.adjusting_cost) == (-70.0, 0.0, 0.0)
 
 
 def test_legs_that_stand_twice_in_an_adjustment_count_as_one_unit() -> None:
