@@ -17,7 +17,7 @@ from bot.engine.decision import Decision, Verb
 from bot.engine.state import BreakEvensToday, EngineState, Step
 from bot.engine.working import decision_id
 from bot.events import Alert
-from market.contract import Right
+from market.contract import Contract, Right
 from market.pricing import implied_volatility
 from market.records import replace
 from market.rounding import round_price, round_ratio, round_volatility
@@ -28,20 +28,23 @@ from strategies.base import MarketSnapshot, Reading, Structure
 from strategies.condor_exit import has_shorts
 from strategies.condor_mark import Mark, mark
 from strategies.expiry_parity import ExpiryParity, spot_of
+from strategies.strikes import ForwardMarket
 
 GIVEN_UP_BEFORE_CLOSE = timedelta(minutes=15)
+Carried = dict[tuple[str, date | None], ForwardMarket | None]
 
 
 def recalibrate(state: EngineState, snapshot: MarketSnapshot) -> Step:
     """Tell the break-evens of each condor that has not been measured this session, where they are known."""
     step = Step(state)
+    carried: Carried = {}
     for structure in state.structures.values():
         if structure.strategy != iron_condor.STRATEGY or not structure.quantity or not has_shorts(structure):
             continue
         if state.recalibrated.get(structure.structure_id) != snapshot.session:
             step = step.then(_recalibrate(step.state, structure, snapshot))
         else:
-            step = step.then(_watch_today(step.state, structure, snapshot))
+            step = step.then(_watch_today(step.state, structure, snapshot, carried))
     return step
 
 
@@ -91,41 +94,49 @@ def _recalibrate(state: EngineState, structure: Structure, snapshot: MarketSnaps
     return replace(done, commands=(*done.commands, alert))
 
 
-def _watch_today(state: EngineState, structure: Structure, snapshot: MarketSnapshot) -> Step:
+def _watch_today(
+    state: EngineState, structure: Structure, snapshot: MarketSnapshot, carried: Carried
+) -> Step:
     """Tell the first time in a session that the market comes near one of today's break-evens."""
     name, contract = structure.structure_id, structure.combo.legs[0].contract
     today = state.break_evens_today.get(name)
-    reading = state.condor.parity.reading(contract.expiry, snapshot.session)
-    spot = spot_of(snapshot, contract.trading_class)
-    if today is None or today.told or today.session != snapshot.session or reading is None or spot is None:
+    if today is None or today.told or today.session != snapshot.session:
         return Step(state)
-    market = reading.market(snapshot.time, spot)
-    if today.adjustments != len(structure.adjustments) or market.t_years <= 0.0:
+    market = _carried_market(state, contract, snapshot, carried)
+    if market is None or today.adjustments != len(structure.adjustments) or market.t_years <= 0.0:
         return Step(state)
     bounds = (
         round_price(market.forward - market.half_width),
         round_price(market.forward + market.half_width),
     )
-    readings = tuple(
-        _reading(
-            structure,
-            side,
-            True,
-            ends(side, level, sigma, bounds, market.t_years)[2],
-            _nearest(state, True),
-            snapshot.session,
-        )
-        for side, level, sigma in today.levels
-    )
+    nearest = _nearest(state, True)
+    worse = [
+        (side, ends(side, level, sigma, bounds, market.t_years)[2]) for side, level, sigma in today.levels
+    ]
+    if all(_outward(side, one) > nearest for side, one in worse):
+        return Step(state)  # at nearly every look
+    readings = tuple(_reading(structure, side, True, one, nearest, snapshot.session) for side, one in worse)
     near = [row for row in readings if row.fired]
-    if not near:
-        return Step(state)
     state = _with_today(state, name, replace(today, told=True))
     notes = (("forward", market.forward), ("forward_lo", bounds[0]), ("forward_hi", bounds[1]))
     levels = tuple((f"{side}_today", level) for side, level, _ in today.levels)
     return _tell(
         state, structure, snapshot, f"break-evens of today{_near(near)}", readings, notes + levels, True
     )
+
+
+def _carried_market(
+    state: EngineState, contract: Contract, snapshot: MarketSnapshot, carried: Carried
+) -> ForwardMarket | None:
+    """The forward market of an option's expiry now, carried from its reading once for all condors on it."""
+    key = contract.trading_class, contract.expiry
+    if key not in carried:
+        reading = state.condor.parity.reading(contract.expiry, snapshot.session)
+        spot = spot_of(snapshot, contract.trading_class)
+        carried[key] = None
+        if reading is not None and spot is not None:
+            carried[key] = reading.market(snapshot.time, spot)
+    return carried[key]
 
 
 def _near(rows: Sequence[Reading]) -> str:
@@ -188,11 +199,15 @@ def _market(structure: Structure, marked: Mark, reading: ExpiryParity, now: date
     )
 
 
+def _outward(side: str, worse: float) -> float:
+    return round_ratio(-worse if side == "low" else worse)
+
+
 def _reading(
     structure: Structure, side: str, today: bool, worse: float, nearest: float, session: date
 ) -> Reading:
     """Near is what lies within the alert's distance of the forward, or beyond it, at the worse end."""
-    outward = round_ratio(-worse if side == "low" else worse)
+    outward = _outward(side, worse)
     name = f"{structure.structure_id}.{side}_{'today' if today else 'expiry'}_sd"
     return Reading(name, outward, nearest, "<=", outward <= nearest, as_of=session.isoformat())
 
