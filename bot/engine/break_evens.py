@@ -113,7 +113,7 @@ def _watch_today(
     worse = [
         (side, ends(side, level, sigma, bounds, market.t_years)[2]) for side, level, sigma in today.levels
     ]
-    if all(_outward(side, one) > nearest for side, one in worse):
+    if not any(_outward(side, one) <= nearest for side, one in worse):
         return Step(state)  # at nearly every look
     readings = tuple(_reading(structure, side, True, one, nearest, snapshot.session) for side, one in worse)
     near = [row for row in readings if row.fired]
