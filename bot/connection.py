@@ -3,7 +3,8 @@
 A session that stands proves nothing. While quotes flow they prove the link; after some silence the gateway is
 asked for its time, and a gateway that does not answer is left. A connection that is gone is tried again, ever
 more slowly, until it stands and the book is reconciled; an outage that lasts is told, and told again. A
-gateway that has lost the broker behind it is left as well when it does not find it again.
+gateway that has lost the broker behind it is left as well when it does not find it again. The broker is asked
+for all it knows every quarter of an hour while options trade, and at any hour about a book that differs.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,7 +27,8 @@ from risk.state import Cause
 # While quotes flow they prove the link; a heartbeat is asked for after this much silence.
 SILENCE_MAX = timedelta(seconds=8)
 IDLE_SILENCE_MAX = timedelta(seconds=40)  # out of hours
-RECONCILE_AGAIN = timedelta(seconds=30)
+RECONCILE_AGAIN = timedelta(seconds=30)  # while there is none
+RECONCILE_EVERY = timedelta(minutes=15)
 DIFFER_FIRST, DIFFER_MAX = timedelta(minutes=1), timedelta(hours=1)
 RECONNECT_FIRST_S, RECONNECT_MAX_S = 1.0, 60.0
 JITTER_FRACTION = 0.2
@@ -73,7 +75,7 @@ class Connection:
         self._stop = stop
         self._observers = observers
         self._silence, self._idle_silence = silence, idle_silence
-        self._reconcile_at = FAR_FUTURE
+        self._asked_at = FAR_FUTURE
         self._differ_at, self._differ_wait = FAR_FUTURE, DIFFER_FIRST
         self._down_since: datetime | None = None
         self._told_at: datetime | None = None
@@ -88,8 +90,8 @@ class Connection:
         self.heartbeat_at = now + self._silence
 
     def ask_for_evidence(self, now: datetime) -> None:
-        """Without a reconciliation nothing is decided: it is asked for until it has come."""
-        self._reconcile_at = now + RECONCILE_AGAIN
+        """Without a reconciliation nothing is decided: it is asked for until it has come, then rarely."""
+        self._asked_at = now
         self._errands.start(self._broker.reconcile())
 
     async def make(self, connected: Connected | None = None) -> None:
@@ -135,7 +137,7 @@ class Connection:
                 return
             except BrokerError as error:
                 self._daemon.post(Disconnected(str(error)))
-        if state.connected and not state.reconciled and now >= self._reconcile_at:
+        if state.connected and now - self._asked_at >= _asked_every(state, now):
             self.ask_for_evidence(now)
         self._prove_mismatch(now)
         if self._watch_outage(now) and self._broker.is_connected:
@@ -164,6 +166,7 @@ class Connection:
         await self._daemon.account(now)
         now = self._daemon.now()
         self.heartbeat_at = now + SILENCE_MAX
+        self._asked_at = now
         self._watch_outage(now)
         self._daemon.ready(now)
 
@@ -212,6 +215,12 @@ def known_contracts(state: EngineState) -> list[Contract]:
     held = [leg.contract for structure in state.structures.values() for leg in structure.combo.legs]
     listed = [contract for listing in state.listings.values() for contract in listing.contracts]
     return [*state.contracts.values(), *listed, *held]
+
+
+def _asked_every(state: EngineState, now: datetime) -> timedelta:
+    if not state.reconciled:
+        return RECONCILE_AGAIN
+    return RECONCILE_EVERY if _is_open(now) else timedelta.max
 
 
 def _is_open(now: datetime) -> bool:

@@ -177,6 +177,15 @@ class Executed:
 
 @quickly_made
 @dataclass(frozen=True, slots=True)
+class PositionMoved:
+    """The broker tells, without being asked, how many of a contract the account holds now."""
+
+    con_id: int
+    quantity: int
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True)
 class CommissionReported:
     """The commission of an execution."""
 
@@ -264,6 +273,7 @@ Event = (
     | OrderReported
     | Executed
     | CommissionReported
+    | PositionMoved
     | Reconciled
     | JobDue
     | OperatorCommanded

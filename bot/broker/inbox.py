@@ -15,7 +15,7 @@ from typing import Any
 from bot.broker.evidence import Evidence, commission_event
 from bot.broker.quotes import LineBook
 from bot.broker.requests import Requests
-from bot.events import AccountTaken, Alert, CommissionReported, Event, Halted
+from bot.events import AccountTaken, Alert, CommissionReported, Event, Halted, PositionMoved
 from market.rounding import round_price
 
 POSITIONS = "positions"
@@ -125,7 +125,9 @@ class Inbox:
 
     def _position(self, account: str, contract: Any, quantity: float, _average_cost: float) -> None:
         self._expect(account)
-        self.requests.row(POSITIONS, (contract, quantity))
+        is_asked_for = self.requests.row(POSITIONS, (contract, quantity))
+        if not is_asked_for and contract.conId and contract.secType != "BAG":
+            self.tell(PositionMoved(contract.conId, round(quantity)))
 
     def _open_order(self, order_id: int, contract: Any, order: Any, state: Any) -> None:
         self._expect(order.account)

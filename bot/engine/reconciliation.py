@@ -12,8 +12,9 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 from bot.engine.book import adopt, apply_commission, apply_execution, report_order, with_order
-from bot.engine.state import EngineState, OrderLine
-from bot.events import OrderReported, Reconciled
+from bot.engine.state import EngineState, OrderLine, Step
+from bot.engine.working import may_ask
+from bot.events import OrderReported, PositionMoved, Reconcile, Reconciled
 from market.broker_hours import reset_end
 from market.contract import Contract
 from market.order import Fill, OrderStatus, execution_base
@@ -54,6 +55,21 @@ def reconcile(state: EngineState, found: Reconciled, time: datetime) -> EngineSt
     if detail:
         return replace(state, reconciled=True, risk=risk.with_cause(Cause.MISMATCH, detail))
     return replace(_nothing_due(state, time), reconciled=True, risk=risk)
+
+
+def position_moved(state: EngineState, event: PositionMoved, time: datetime) -> Step:
+    """A position the broker tells by itself: where ours is another, everything is asked for at once.
+
+    After a fill of ours it comes behind the executions and agrees with them.
+    """
+    contract = state.contracts.get(event.con_id)
+    if not (state.connected and state.reconciled) or (contract is not None and is_settled(contract, time)):
+        return Step(state)
+    ours = state.portfolio.positions().get(event.con_id)
+    if event.quantity == (0 if ours is None else ours.quantity) or not may_ask(state, time):
+        return Step(state)
+    asked = replace(state, reconcile_asked_at=time)
+    return Step(asked, (), (Reconcile(f"the broker holds {event.quantity} of contract {event.con_id}"),))
 
 
 def is_settled(contract: Contract, time: datetime) -> bool:

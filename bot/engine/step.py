@@ -22,7 +22,7 @@ from bot.engine.halting import (
 )
 from bot.engine.margin import margin_told
 from bot.engine.parameters import parameters
-from bot.engine.reconciliation import reconcile
+from bot.engine.reconciliation import position_moved, reconcile
 from bot.engine.release_days import calendar_alerts
 from bot.engine.retold import corrected, renumbered
 from bot.engine.settlement_cash import judge_cash, note_expired
@@ -48,6 +48,7 @@ from bot.events import (
     OperatorCommanded,
     OptionsListed,
     OrderReported,
+    PositionMoved,
     QuotesTaken,
     Reconciled,
     RequestFailed,
@@ -366,6 +367,7 @@ def listing_key(trading_class: str, expiry: Any) -> str:
 _HANDLERS: dict[type[Any], Callable[[EngineState, Any, datetime], Step]] = {
     AccountTaken: _account_taken,
     CommissionReported: _commission_reported,
+    PositionMoved: position_moved,
     Connected: _connected,
     ContractsNamed: _contracts_named,
     Disconnected: _disconnected,

@@ -33,7 +33,7 @@ def tend(state: EngineState, time: datetime, walk: Walk, trading_open: bool) -> 
     step = Step(state)
     for line in state.working():
         step = step.then(_tend_one(step.state, line, time, walk, trading_open))
-    if _evidence_is_due(step.state, time) and _may_ask(step.state, time):
+    if _evidence_is_due(step.state, time) and may_ask(step.state, time):
         asked = replace(step.state, reconcile_asked_at=time)
         step = step.then(Step(asked, (), (Reconcile("evidence about an order is overdue"),)))
         step = step.then(Step(step.state, (), _unanswered(step.state, time)))
@@ -147,7 +147,8 @@ def _evidence_is_due(state: EngineState, time: datetime) -> bool:
     return False
 
 
-def _may_ask(state: EngineState, time: datetime) -> bool:
+def may_ask(state: EngineState, time: datetime) -> bool:
+    """Whether the broker was not just asked for everything."""
     return state.reconcile_asked_at is None or time - state.reconcile_asked_at >= ASK_AGAIN
 
 

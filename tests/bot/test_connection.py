@@ -247,3 +247,38 @@ def test_a_gateway_that_does_not_find_its_broker_again_is_greeted_anew(tmp_path:
 
     assert play(desk, script)
     assert desk.broker_of_record().epoch == 2
+
+
+@pytest.mark.parametrize(("begin", "asked"), [(START, 3), (START + timedelta(hours=8), 0)])
+def test_the_broker_is_asked_for_all_it_knows_each_quarter_of_an_hour_while_options_trade(
+    tmp_path: Path, begin: datetime, asked: int
+) -> None:
+    desk = Desk(tmp_path / "journal", start=begin, fills=False)
+
+    async def script() -> None:
+        await desk.trade(begin + timedelta(minutes=50))
+
+    play(desk, script)
+    assert sum(desk.seconds_of(one) > 60 for one in desk.records("Reconciled")) == asked
+
+
+def test_a_book_that_differs_is_asked_about_at_night_too(tmp_path: Path) -> None:
+    begin = START + timedelta(hours=8)
+    desk = Desk(tmp_path / "journal", start=begin, fills=False)
+
+    async def script() -> EngineState:
+        broker = desk.broker()
+        honest, answers = broker.reconcile, [(4711, 3), (4711, 3)]  # the start asks twice
+
+        async def once_wrong() -> Reconciled:
+            found = await honest()
+            return replace(found, positions=(answers.pop(),)) if answers else found
+
+        broker.reconcile = once_wrong  # type: ignore[method-assign]  # the double's own behaviour
+        return await desk.trade(begin + timedelta(minutes=20))
+
+    state = play(desk, script)
+    *wrong, right = desk.records("Reconciled")
+    assert [one.body["positions"] for one in wrong] == [[[4711, 3]], [[4711, 3]]]
+    assert desk.seconds_of(right) == pytest.approx(60.0, abs=45.0)
+    assert state.risk.trading is TradingState.ACTIVE

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.events import CommissionReported, Executed, OrderReported, Reconciled
+from bot.events import CommissionReported, Executed, OrderReported, PositionMoved, Reconciled
 from market.contract import Contract, Right, SecurityType
 from market.order import OrderStatus
 from simulator.model import OrderState
@@ -211,3 +211,13 @@ def test_a_list_cut_short_is_a_failure_and_the_next_one_succeeds(muted: int) -> 
         assert await desk.broker.reconcile() == Reconciled((), (), (), ())
 
     at_the_desk(script, request_timeout_s=1.0)
+
+
+def test_a_position_nobody_asked_for_is_told_and_that_of_a_combo_line_is_not() -> None:
+    async def script(desk: Desk) -> None:
+        position(desk, CALL, -2, "20200417")
+        desk.gateway.say(61, 3, ACCOUNT, 28812380, "SPX", "BAG", "", 0.0, "", "", "", "USD", "", "", 2, 1.0)
+        await asyncio.sleep(0.1)
+        assert desk.take() == [PositionMoved(CALL.con_id, -2)]
+
+    at_the_desk(script)

@@ -16,6 +16,8 @@ from bot.events import (
     Executed,
     OperatorCommanded,
     OrderReported,
+    PositionMoved,
+    Reconcile,
     Reconciled,
 )
 from market.contract import Contract, Right, SecurityType
@@ -307,3 +309,22 @@ def test_a_close_filled_while_the_link_was_down_leaves_nothing() -> None:
     state = after(state, known([report(closing, OrderStatus.FILLED, 2)], (), done))
     assert state.structures[LINE.structure_id].is_flat
     assert state.risk.causes == ()
+
+
+def test_a_position_told_that_is_not_ours_is_asked_about_at_once_and_not_again_within_half_a_minute() -> None:
+    moved = PositionMoved(4711, 3)
+    step = take(ready(), moved, NOW)
+    assert step.commands == (Reconcile("the broker holds 3 of contract 4711"),)
+    assert take(step.state, moved, later(29)).commands == ()
+    assert take(step.state, moved, later(30)).commands == step.commands
+
+
+def test_a_position_told_that_is_ours_settled_or_told_before_we_know_the_book_asks_nothing() -> None:
+    state = filled()
+    for con_id, quantity in HELD:
+        assert take(state, PositionMoved(con_id, quantity), NOW).commands == ()
+        assert take(state, PositionMoved(con_id, quantity + 1), NOW).commands != ()
+        settled = datetime(EXPIRY.year, EXPIRY.month, EXPIRY.day, 23, tzinfo=UTC)
+        assert take(state, PositionMoved(con_id, 0), settled).commands == ()
+    unproved = replace(state, reconciled=False)
+    assert take(unproved, PositionMoved(HELD[0][0], 0), NOW).commands == ()
