@@ -19,7 +19,10 @@ SUBJECTS = (
         "risk/capital.py",
         (f"{RISK}/test_capital_checks.py", f"{RISK}/test_limits.py", f"{RISK}/test_balance.py"),
     ),
-    Subject("risk/checks.py", (f"{RISK}/test_checks.py", f"{RISK}/test_limits.py")),
+    Subject(
+        "risk/checks.py",
+        (f"{RISK}/test_checks.py", f"{RISK}/test_futures_count.py", f"{RISK}/test_limits.py"),
+    ),
     Subject("risk/context.py", (f"{RISK}/test_limits.py", f"{RISK}/test_checks.py")),
     Subject("risk/exposure.py", (f"{RISK}/test_exposure.py", f"{RISK}/test_checks.py")),
     Subject("risk/review.py", (f"{RISK}/test_review.py", f"{RISK}/test_checks.py")),
