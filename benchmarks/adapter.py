@@ -22,6 +22,7 @@ from typing import Any
 
 import ib_async
 
+from bot.broker.pacing import Pacer
 from bot.broker.quotes import LineBook
 from bot.broker.session import Hooks, Session
 from bot.clock import WallClock
@@ -97,6 +98,7 @@ def adapted(pieces: Sequence[bytes]) -> tuple[float, Quotes]:
         clock=WallClock(),
         lines=lines,
         contracts={},
+        pacer=Pacer(time.perf_counter),
         hooks=Hooks(_nothing, _nothing, _nothing, _nothing),
     )
     ready(session.client)

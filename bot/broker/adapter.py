@@ -17,7 +17,7 @@ from bot.broker.contracts import order_terms
 from bot.broker.inbox import ACCOUNT, READ_ONLY, TIME, is_read_only
 from bot.broker.margin import MarginDesk
 from bot.broker.orders import OrderDesk
-from bot.broker.pacing import MESSAGES_PER_S
+from bot.broker.pacing import MESSAGES_PER_S, Pacer
 from bot.broker.quotes import LineBook
 from bot.broker.reconciliation import reconciled
 from bot.broker.requests import Key, RefusedError
@@ -98,7 +98,8 @@ class IbBroker:
         self._epoch = 0
         self._account_asked: datetime | None = None
         self._skew = SkewWatch(host_skew_s_max, isinstance(clock, BrokerClock))
-        self._messages_per_s = messages_per_s
+        # One pace for all sessions: no second has more, not even one in which a session follows another.
+        self._pacer = Pacer(lambda: asyncio.get_running_loop().time(), messages_per_s)
         self._is_telling = False
         self._order_id_floor = 0
         self._session: Session | None = None
@@ -128,7 +129,7 @@ class IbBroker:
             clock=self._clock,
             lines=self._lines,
             contracts=self._contracts,
-            messages_per_s=self._messages_per_s,
+            pacer=self._pacer,
             hooks=Hooks(
                 tell=self._tell,
                 notify=self._notify,

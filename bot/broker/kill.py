@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from bot.broker.compat import LIBRARY_NAME
 from bot.broker.inbox import TIME
+from bot.broker.pacing import Pacer
 from bot.broker.quotes import LineBook
 from bot.broker.session import Hooks, Session
 from bot.clock import WallClock
@@ -27,6 +28,7 @@ async def cancel_everything(host: str, port: int, client_id: int, account: str) 
         clock=WallClock(),
         lines=LineBook(timedelta(seconds=60)),
         contracts={},
+        pacer=Pacer(asyncio.get_running_loop().time),
         hooks=Hooks(lambda _: None, lambda _: None, lambda *_: None, lambda *_: None),
     )
     await session.open(host, port, ANSWER_S)

@@ -16,7 +16,7 @@ from bot.broker.contracts import to_client
 from bot.broker.evidence import Evidence
 from bot.broker.inbox import CLIENT_ID_IN_USE, Inbox
 from bot.broker.interest import generic_ticks
-from bot.broker.pacing import MESSAGES_PER_S, Outbox, Pacer
+from bot.broker.pacing import Outbox, Pacer
 from bot.broker.quotes import LineBook
 from bot.broker.requests import Key, Requests
 from bot.clock import Clock
@@ -83,7 +83,7 @@ class Session:
         clock: Clock,
         lines: LineBook,
         contracts: Mapping[int, Contract],
-        messages_per_s: int = MESSAGES_PER_S,
+        pacer: Pacer,
         hooks: Hooks,
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -112,7 +112,6 @@ class Session:
         self.client.decoder.logger = _Undecoded(self._unreadable)
         self.client.apiError += self._closed_early
         self.client.conn.hasData += self._measure_frame
-        pacer = Pacer(loop.time, messages_per_s)
         self.outbox = Outbox(pacer, lambda: lines.streamed, self._subscribe, self._unsubscribe)
 
     @property
