@@ -21,7 +21,7 @@ from market.sessions import MARKET_TZ
 from market.tick import COMBO_TICK, round_down
 from strategies.base import Evaluation, Gate, Intent, MarketSnapshot, Proposal, Reading, Structure
 from strategies.condor_entry import Shorts, hours_gate, look
-from strategies.condor_exit import SHIFT_OF, STRATEGY, side_of, width_of
+from strategies.condor_exit import SHIFT_OF, STRATEGY, Due, side_of, width_of
 from strategies.costs import FEE_PER_CONTRACT_USD, limits
 from strategies.expiry_parity import spot_of
 from strategies.ladder import Ladder, ladder
@@ -63,21 +63,24 @@ def pending(
 ) -> tuple[Shift, ...]:
     """The shifts of this moment: of condors whose time exit calls for one, or that were closed by it.
 
-    `due` is by structure what its exit is due for. A shift ends when its successor has opened and nothing of
-    it works any more, or when its condor was closed for another reason.
+    `due` is by structure what its exit is due for at this look. Once a close is at work, what was decided
+    with it holds whatever is measured since, also while a time exit waits for its next order. A shift ends
+    when its successor has opened and nothing of it works any more, or when its condor was closed for another
+    reason.
     """
     known = {one.structure_id: one for one in shifts}
-    for name, reason in due.items():
-        if reason in _RIGHT_OF:
-            known.setdefault(name, Shift(name, _RIGHT_OF[reason]))
     kept = []
-    for name, one in known.items():
-        origin, successor = structures.get(name), structures.get(one.successor)
-        if origin is None or (
-            successor is not None and successor.opened_legs and one.successor not in working
-        ):
+    for name, origin in structures.items():
+        one, reason = known.get(name), due.get(name, "")
+        if origin.is_flat or name in working or (one is not None and reason == Due.TIME):
+            reason = origin.closed_reason
+        right = _RIGHT_OF.get(reason)
+        if right is None or (one is None and origin.is_flat):  # flat and unknown: of an earlier session
             continue
-        if (origin.closed_reason if origin.is_flat else due.get(name, "")) == SHIFT_OF[one.right].value:
+        if one is None or one.right is not right:
+            one = Shift(name, right)
+        successor = structures.get(one.successor)
+        if successor is None or not successor.opened_legs or one.successor in working:
             kept.append(one)
     return tuple(kept)
 

@@ -164,6 +164,8 @@ def _shifts(
     roll_barred: Mapping[Right, Sequence[str]],
 ) -> tuple[tuple[Shift, ...], list[Evaluation]]:
     """The successors of condors whose time exit calls for one; barred is what bars an entry or that side."""
+    if rules.adjust.time_shift == "off":  # a restart may have brought this rule: what was pending then ends
+        return (), []
     structures = {one.structure_id: one for one in mine}
     shifts, found = [], []
     for known in pending(state.shifts, due, structures, working):

@@ -257,6 +257,46 @@ def test_a_shift_is_forgotten_with_its_session_with_its_condor_and_with_another_
     assert not looks([origin], world, replace(state, session=OPENED), rules(), count=1)[0].shifts
 
 
+@pytest.mark.parametrize("is_quoted", [False, True])
+def test_what_is_measured_while_the_close_works_does_not_lose_the_shift(is_quoted: bool) -> None:
+    world, _ = market(3160.0)
+    origin = condor(world)
+    state, _ = looks([origin], world, CondorState(), rules())
+    world.spot = 3190.0 if is_quoted else 3160.0  # the short's delta has fallen below 0.30
+    snapshot = world.snapshot(at(DAY, "10:10"))
+    if not is_quoted:  # no mark
+        first = origin.combo.legs[0].contract.con_id
+        quotes = {con_id: one for con_id, one in snapshot.quotes.items() if con_id != first}
+        snapshot = replace(snapshot, quotes=quotes)
+    at_work = replace(origin, closed_reason=Due.SHIFT_PUTS.value)
+    after, found = evaluate(snapshot, state, [at_work], 12_000.0, rules(), frozenset({NAME}))
+    due = next(gate.detail for gate in found.gates if gate.name == f"{NAME}.no_working_order")
+    assert due == f"exit due: {Due.TIME.value}"
+    # It holds as well once nothing works any more and no price lets the rest be sent.
+    after, _ = evaluate(snapshot, after, [at_work], 12_000.0, rules())
+    world.spot = 3160.0
+    assert looks([closed(origin, 16.0)], world, after, rules(), "10:12")[1].proposals
+
+
+def test_a_close_at_work_alone_makes_the_shift_known_and_its_side_is_that_of_the_close() -> None:
+    world, _ = market(3160.0)
+    at_work = replace(condor(world), closed_reason=Due.SHIFT_CALLS.value)
+    for shifts in ((), (Shift(NAME, Right.PUT),)):
+        state = CondorState(session=DAY, shifts=shifts)
+        after, _ = looks([at_work], world, state, rules(), working=frozenset({NAME}))
+        assert [(one.structure_id, one.right) for one in after.shifts] == [(NAME, Right.CALL)]
+
+
+def test_with_time_shifting_off_a_pending_shift_ends() -> None:
+    world, _ = market(3160.0)
+    state = CondorState(session=DAY, shifts=(Shift(NAME, Right.PUT),))
+    done = closed(condor(world), 16.0)
+    assert looks([done], world, state, rules())[1].proposals
+    after, found = looks([done], world, state, rules("off"))
+    assert not after.shifts
+    assert not found.proposals
+
+
 def test_a_shift_does_not_count_as_this_weeks_entry() -> None:
     world, _ = market(3160.0)
     base = condor(world)
