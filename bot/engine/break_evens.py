@@ -1,4 +1,4 @@
-"""Break-evens of every open condor, told once a session (METHOD 4.5).
+"""Break-evens of every open condor, told once a session and after each adjustment (METHOD 4.5).
 
 The first clean mark of a session is measured: cumulative net credit after rolls and fees, expiry break-evens
 and today's, their distance at both ends of the forward, and the chance of a breach at the worse end. A condor
@@ -35,17 +35,31 @@ Carried = dict[tuple[str, date | None], ForwardMarket | None]
 
 
 def recalibrate(state: EngineState, snapshot: MarketSnapshot) -> Step:
-    """Tell the break-evens of each condor that has not been measured this session, where they are known."""
+    """Tell the break-evens of each condor that has not been measured as it is this session, where known."""
     step = Step(state)
     carried: Carried = {}
     for structure in state.structures.values():
         if structure.strategy != iron_condor.STRATEGY or not structure.quantity or not has_shorts(structure):
             continue
-        if state.recalibrated.get(structure.structure_id) != snapshot.session:
+        step = replace(step, state=_unless_adjusted(step.state, structure, snapshot.session))
+        if step.state.recalibrated.get(structure.structure_id) != snapshot.session:
             step = step.then(_recalibrate(step.state, structure, snapshot))
         else:
             step = step.then(_watch_today(step.state, structure, snapshot, carried))
     return step
+
+
+def _unless_adjusted(state: EngineState, structure: Structure, session: date) -> EngineState:
+    """Forget what was measured before an adjustment of this session: those levels are of another combo."""
+    name = structure.structure_id
+    today = state.break_evens_today.get(name)
+    if today is None or today.session != session or today.adjustments == len(structure.adjustments):
+        return state
+    return replace(
+        state,
+        recalibrated={key: day for key, day in state.recalibrated.items() if key != name},
+        break_evens_today={key: one for key, one in state.break_evens_today.items() if key != name},
+    )
 
 
 def _recalibrate(state: EngineState, structure: Structure, snapshot: MarketSnapshot) -> Step:
@@ -97,13 +111,13 @@ def _recalibrate(state: EngineState, structure: Structure, snapshot: MarketSnaps
 def _watch_today(
     state: EngineState, structure: Structure, snapshot: MarketSnapshot, carried: Carried
 ) -> Step:
-    """Tell the first time in a session that the market comes near one of today's break-evens."""
+    """Tell the first time since they were measured that the market comes near one of today's break-evens."""
     name, contract = structure.structure_id, structure.combo.legs[0].contract
     today = state.break_evens_today.get(name)
     if today is None or today.told or today.session != snapshot.session:
         return Step(state)
     market = _carried_market(state, contract, snapshot, carried)
-    if market is None or today.adjustments != len(structure.adjustments) or market.t_years <= 0.0:
+    if market is None or market.t_years <= 0.0:
         return Step(state)
     bounds = (
         round_price(market.forward - market.half_width),

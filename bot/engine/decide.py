@@ -167,14 +167,15 @@ def _judge(
     limits = state.parameters.limits
     context = review_context(state, order_ref, time, others_usd, told_margin(state, proposal, limits, time))
     verdict = review(proposal, context, limits)
-    if lacks_only_margin(verdict):
-        quantity = sized(proposal, context, limits)
-        return ask_margin(state, proposal, verdict, evaluation, quantity, limits, time)
-    if verdict.ruling is Ruling.DENIED:
+    needs_figure = lacks_only_margin(verdict)
+    if verdict.ruling is Ruling.DENIED and not needs_figure:
         return hold(state, proposal.strategy, evaluation, time, (proposal, verdict))
     waits = awaits(state, proposal, state.parameters.execution, time)
     if waits:
         return hold(state, proposal.strategy, evaluation, time, (proposal, verdict), waits)
+    if needs_figure:
+        quantity = sized(proposal, context, limits)
+        return ask_margin(state, proposal, verdict, evaluation, quantity, limits, time)
     return place(state, proposal, verdict, evaluation, order_ref, time)
 
 

@@ -4,7 +4,8 @@ What is due stays due, and would be sent again at every look. After a refusal by
 attempt waits, each time twice as long, so that an order that cannot be taken does not use up the budget of
 orders. A close that nobody filled waits until the market of one of its legs has moved since: where nothing
 trades (a halt that is not told, a feed that stands) there is nobody to fill the next one either, and where
-it trades the wait is over with the next tick.
+it trades the wait is over with the next tick. Only attempts for the same reason count: a stop does not wait
+for what became of an earlier profit close.
 """
 
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ def awaits(state: EngineState, proposal: Proposal, rules: ExecutionRules, time: 
         for line in state.orders.values()
         if line.structure_id == proposal.structure_id
         and line.intent is proposal.intent
+        and line.reason == proposal.reason
         and line.ended_at is not None
         and line.ended_at.astimezone(MARKET_TZ).date() == state.session
     ]

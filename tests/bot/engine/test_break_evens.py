@@ -135,18 +135,34 @@ def test_the_worse_end_of_the_forward_is_the_nearer_one() -> None:
     ]
 
 
-def test_after_an_adjustment_or_without_index_and_parity_the_levels_of_before_are_not_watched() -> None:
+def test_without_index_or_parity_the_levels_of_before_are_not_watched() -> None:
     first, world = told(), listed()
     world.spot = 2900.0
     snapshot = world.snapshot(at(MONDAY, "11:00"))
-    rolled = replace(first.state.structures[NAME], adjustments=("untested calls rolled",))
     state = first.state
     for changed, seen in (
-        (replace(state, structures={NAME: rolled}), snapshot),
         (replace(state, condor=replace(state.condor, parity=ParityWatch())), snapshot),
         (state, replace(snapshot, spx=None)),
     ):
         assert not recalibrate(changed, seen).decisions
+
+
+def test_after_an_adjustment_they_are_measured_told_and_watched_anew() -> None:
+    first = told()
+    far = moved(first, dict(first.decisions[0].notes)["low_today"] - 80.0)
+    assert far.state.break_evens_today[NAME].told
+    held = far.state.structures[NAME]
+    rolled = replace(held, opened_cost=held.opened_cost - 8.0, adjustments=("untested calls rolled",))
+    blind = replace(listed().snapshot(at(MONDAY, "11:05")), spx=None)
+    waiting = recalibrate(replace(far.state, structures={NAME: rolled}), blind)
+    assert not waiting.decisions
+    again = moved(waiting, 3300.0, "11:06")
+    (decision,) = again.decisions
+    assert decision.reason == "break-evens recalibrated"
+    assert dict(decision.notes)["net_credit"] == pytest.approx(20.0 - 0.053)
+    assert not moved(again, 3300.0, "11:07").decisions
+    (near,) = moved(again, dict(decision.notes)["low_today"] - 80.0, "11:08").decisions
+    assert near.reason == "break-evens of today: low_today_sd near"
 
 
 def test_break_evens_of_today_that_are_near_when_measured_are_told_with_the_rest_and_not_again() -> None:

@@ -8,10 +8,12 @@ from bot.engine.decide import evaluate
 from bot.engine.decision import Verb
 from bot.engine.retrying import awaits
 from bot.engine.state import EngineState, OrderLine
+from bot.events import AskMargin
 from market.order import OrderStatus
 from market.quote import Quote
 from strategies import iron_condor, vix_hedge
 from strategies.base import Evaluation, Intent, Proposal
+from strategies.condor_exit import Due
 from strategies.rules import ExecutionRules
 from tests.bot.engine.desk import at_work, later, order_line
 from tests.bot.engine.looking import looking, placed, quoted, wish
@@ -24,7 +26,8 @@ CLOSE = wish("s", condor().reversed(), Intent.CLOSE, limit=6.0)
 def ended(seconds: float, status: OrderStatus, intent: Intent = Intent.CLOSE, **changes: object) -> OrderLine:
     line = order_line(structure_id="s", status=status, intent=intent)
     named = replace(line.order, order_ref=f"alvh:iron_condor:x-{seconds:g}", reason="Scripted")
-    return replace(line, order=named, ended_at=later(seconds), **changes)  # type: ignore[arg-type]  # names of fields
+    line = replace(line, order=named, ended_at=later(seconds), reason=CLOSE.reason)
+    return replace(line, **changes)  # type: ignore[arg-type]  # names of fields
 
 
 def book(*lines: OrderLine, moved: float | None = None) -> EngineState:
@@ -107,3 +110,26 @@ def test_the_wait_is_told_once_and_no_order_is_spent_on_it(monkeypatch: pytest.M
     assert len(told) == 1
     assert "waits 60 s: refused by the broker" in told[0]
     assert [seconds for seconds, _ in sent] == [10]
+
+
+@pytest.mark.parametrize("status", [OrderStatus.REJECTED, OrderStatus.CANCELLED])
+def test_a_stop_does_not_wait_for_what_became_of_an_earlier_profit_close(status: OrderStatus) -> None:
+    profit, stop = replace(CLOSE, reason=Due.PROFIT), replace(CLOSE, reason=Due.STOP)
+    before = ended(100, status, reason=Due.PROFIT.value)
+    assert waits(book(before), 101, profit)
+    assert waits(book(before), 101, stop) == ""
+    assert waits(book(before, ended(110, status, reason=Due.STOP.value)), 111, stop)
+
+
+def test_an_opening_that_waits_out_its_refusal_asks_for_no_margin(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Evaluation(proposals=(wish(),))
+    monkeypatch.setattr(iron_condor, "evaluate", lambda snapshot, state, *rest: (state, found))
+    monkeypatch.setattr(vix_hedge, "evaluate", lambda snapshot, state, *rest: (state, {}))
+    refused = replace(ended(-51, OrderStatus.REJECTED, Intent.OPEN), structure_id=wish().structure_id)
+    state = looking(orders={refused.order.order_ref: refused}, margins={})
+    done = evaluate(state, later(1))
+    assert not [one for one in done.commands if isinstance(one, AskMargin)]
+    (told,) = [one for one in done.decisions if one.verb is Verb.HOLD]
+    assert "waits 60 s: refused by the broker" in told.reason
+    over = evaluate(replace(done.state, quotes=state.quotes), later(10))
+    assert [one for one in over.commands if isinstance(one, AskMargin)]
