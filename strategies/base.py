@@ -160,12 +160,6 @@ class Structure:
             held[con_id] = held.get(con_id, 0) + quantity
         return {} if self.settled else {con_id: quantity for con_id, quantity in held.items() if quantity}
 
-    @property
-    def realised_usd(self) -> float:
-        """Result of the units closed by orders, before fees."""
-        closed = self.units_closed
-        return round_price(-(self.closed_cost + self.entry_price * closed) * self.combo.multiplier)
-
     def _counts(self) -> tuple[int, int, float]:
         known = self._counted
         if known is None:

@@ -146,14 +146,6 @@ def _cheap_gates(
     return free and preparing, (window, *gates)
 
 
-def entry_hours(session: date, rules: CondorRules) -> tuple[datetime, datetime]:
-    """From when until when a condor may be opened on a session."""
-    start, end, _ = _entry_hours(
-        session, rules.entry_start_time, rules.entry_end_time, rules.entry_end_before_close_s
-    )
-    return start, end
-
-
 @lru_cache(maxsize=16)
 def _entry_hours(
     session: date, start_time: time, end_time: time, end_before_close_s: float

@@ -4,7 +4,7 @@ Nothing here keeps a history. A state is what a checkpoint stores, and folding t
 state however often the daemon was restarted in between. A value is None until enough observations have come.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import dist, fsum, sqrt
 from operator import mul
@@ -164,15 +164,3 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
     """
     mean = fsum(values) / len(values)
     return mean, round_ratio(dist(values, [mean] * len(values)) / sqrt(len(values) - 1))
-
-
-def rsi_of_levels(levels: Iterable[float], period: int = 14) -> list[float | None]:
-    """The index after each level of a line; one value fewer than levels."""
-    values: list[float | None] = []
-    state, before = WilderRsi(period), None
-    for level in levels:
-        if before is not None:
-            state = state.update(level - before)
-            values.append(state.value)
-        before = level
-    return values

@@ -1,6 +1,8 @@
 """Indicators agree with published vectors, with another library, and with themselves however they are fed."""
 
 import json
+from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from talipp.indicators import MACD, RSI
 
-from strategies.indicators import Ema, MacdHistogram, RollingResidual, WilderRsi, rsi_of_levels
+from strategies.indicators import Ema, MacdHistogram, RollingResidual, WilderRsi
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden.json"
 CLASSIC = (
@@ -18,6 +20,16 @@ CLASSIC = (
 CLASSIC_RSI = (70.4641, 66.2496, 66.4809, 69.3469, 66.2947, 57.9150)
 
 levels = st.lists(st.integers(-3000, 3000).map(float), min_size=16, max_size=120)
+
+
+def rsi_of_levels(levels: Iterable[float], period: int = 14) -> list[float | None]:
+    """The index after each level of a line; one value fewer than levels."""
+    values: list[float | None] = []
+    state = WilderRsi(period)
+    for before, level in pairwise(levels):
+        state = state.update(level - before)
+        values.append(state.value)
+    return values
 
 
 def test_the_classic_series_gives_the_published_values() -> None:

@@ -146,7 +146,8 @@ def test_a_part_closed_before_keeps_its_result_when_the_rest_is_rolled() -> None
     state = fill(state, line, executions(line, 2))
     rest, apart = state.structures[NAME], state.structures[f"{NAME}-adjusted-2"]
     assert (rest.quantity, rest.is_flat, apart.quantity) == (0, True, 2)
-    assert rest.realised_usd == closed.realised_usd
+    assert (rest.units_closed, rest.closed_cost) == (1, 5.0)
+    assert rest.entry_price == closed.entry_price
 
 
 def test_a_corrected_price_of_an_ended_roll_is_counted() -> None:
