@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from bot.engine.state import EngineState
+from bot.engine.working import may_ask
 from bot.errands import Errands
 from bot.errors import BrokerError, NotPaperAccountError, ReadOnlyApiError
 from bot.events import Alert, Connected, Disconnected, Event, Halted
@@ -218,7 +219,8 @@ def known_contracts(state: EngineState) -> list[Contract]:
 
 
 def _asked_every(state: EngineState, now: datetime) -> timedelta:
-    if not state.reconciled:
+    # In a session a look at the market asks about a position in doubt, before this does.
+    if not state.reconciled or (state.position_doubted and may_ask(state, now)):
         return RECONCILE_AGAIN
     return RECONCILE_EVERY if _is_open(now) else timedelta.max
 

@@ -29,6 +29,7 @@ from bot.events import (
     Halted,
     ListOptions,
     Opened,
+    OrderEvidence,
     PlaceOrder,
     Reconcile,
     ReplaceOrder,
@@ -212,11 +213,15 @@ class Daemon:
     async def _halt_for_good(self, error: BaseException, time: datetime) -> None:
         """Another account than the allowed one was seen: that is durable before the daemon ends.
 
-        `time` is the journal's own where the broker's has not been heard.
+        `time` is the journal's own where the broker's has not been heard. Of what came in, the words about
+        orders are taken still: a cancellation that cannot be sent any more is recorded as never written.
         """
         await self._broker.disconnect()
         async with self._taking:
             await self._carry(Halted(str(error)), time)
+            while self._waiting:
+                if isinstance(event := self._waiting.popleft(), OrderEvidence):
+                    await self._carry(event, time)
         await self._durability.now(time)
 
     async def _trade(self, until: datetime | None) -> None:

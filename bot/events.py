@@ -259,6 +259,7 @@ class Stopping:
     reason: str
 
 
+OrderEvidence = OrderReported | Executed | CommissionReported
 Event = (
     Opened
     | Connected

@@ -187,13 +187,14 @@ def loss_causes(
     nav_usd: float | None, session_open_usd: float | None, peak_usd: float | None, limits: RiskLimits
 ) -> tuple[tuple[Cause, str], ...]:
     """Causes to reduce trading that the account's own figures give, each with what was seen (I-05)."""
+    session, peak = "of the session's opening value is lost", "below the highest value so far"
     seen = (
-        (Cause.LOSS, _change(nav_usd, session_open_usd), limits.daily_loss_max_fraction),
-        (Cause.DRAWDOWN, _change(nav_usd, peak_usd), limits.drawdown_max_fraction),
+        (Cause.LOSS, _change(nav_usd, session_open_usd), limits.daily_loss_max_fraction, session),
+        (Cause.DRAWDOWN, _change(nav_usd, peak_usd), limits.drawdown_max_fraction, peak),
     )
     return tuple(
-        (cause, f"{change:.4f} <= {-limit:g}")
-        for cause, change, limit in seen
+        (cause, f"{-change:.2%} {words}")
+        for cause, change, limit, words in seen
         if change is not None and change <= -limit
     )
 

@@ -9,7 +9,13 @@ from typing import Any
 
 from bot.broker.kill import cancel_everything
 from bot.clock import WallClock
-from bot.errors import BrokerError, JournalError, ResumeRefusedError
+from bot.errors import (
+    BrokerError,
+    BrokerUnreachableError,
+    JournalError,
+    NotPaperAccountError,
+    ResumeRefusedError,
+)
 from bot.journal.checkpoint import recover
 from bot.journal.writer import segments
 from bot.switch import KillSwitch
@@ -46,8 +52,8 @@ def halt(settings: Settings, reason: str) -> dict[str, Any]:
     """Halt whatever runs on this journal; the facts of it.
 
     The halt stands from the first moment on. A daemon that does not confirm it, or none at all, is not waited
-    for: every order in the account is cancelled from here. Raises BrokerError when that is not possible,
-    which says what stands all the same.
+    for: every order in the account is cancelled from here. Where that is not possible it raises
+    NotPaperAccountError, else BrokerUnreachableError, and says what stands all the same.
     """
     folder = _folder(settings)
     switch = KillSwitch(folder)
@@ -61,7 +67,10 @@ def halt(settings: Settings, reason: str) -> dict[str, Any]:
             cancel_everything(broker.host, broker.port, broker.client_id + _OWN_ID_BEHIND, broker.account)
         )
     except BrokerError as error:
-        raise type(error)("\n".join(_half_done(settings, runs, error))) from error
+        # A refusal (a read-only API) is as good as no answer: nothing was cancelled.
+        is_wrong = isinstance(error, NotPaperAccountError)
+        kind = NotPaperAccountError if is_wrong else BrokerUnreachableError
+        raise kind("\n".join(_half_done(settings, runs, error))) from error
     return {"halted": True, "by": "cancelling every order", "running": runs}
 
 

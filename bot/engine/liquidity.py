@@ -1,5 +1,7 @@
 """The quick ratio between entries: told once a session, and at once when it falls too low (METHOD 7.4).
 
+A fall and the way back are told once a session: at its limit the ratio would go to and fro all day.
+
 The check at an entry asks what one more condor would leave; this asks what stands now, whatever is proposed.
 It forbids nothing: closing is always right, and an entry has its own check. Until the opening quotes have
 settled nothing is measured, and while nothing is owed there is nothing to tell.
@@ -30,8 +32,8 @@ def watch(state: EngineState, time: datetime) -> Step:
     if time.astimezone(MARKET_TZ).date() != session or not _measures(session, time, parameters):
         return Step(state)
     if not any(_is_option(state, con_id) for con_id in _held(state)):
-        if state.liquidity.is_low:
-            state = replace(state, liquidity=replace(state.liquidity, is_low=False))
+        if state.liquidity.is_low or state.liquidity.low_on is not None:
+            state = replace(state, liquidity=LiquidityWatch(state.liquidity.told))
         return Step(state)
     ratio, reason = _ratio(state, account, parameters)
     if ratio is None:
@@ -40,7 +42,8 @@ def watch(state: EngineState, time: datetime) -> Step:
             return Step(state)
         return _tell(state, parameters, None, reason, session, time)
     is_low = ratio < parameters.limits.quick_ratio_min
-    if state.liquidity.told == session and is_low is state.liquidity.is_low:
+    is_retold = is_low is state.liquidity.is_low or (is_low and state.liquidity.low_on == session)
+    if state.liquidity.told == session and is_retold:
         return Step(state)
     return _tell(state, parameters, ratio, "", session, time)
 
@@ -100,5 +103,6 @@ def _tell(
         alerts = (Alert("warning", "quick_ratio.low", f"{ratio:g}, at least {limit:g}"),)
     elif fired and state.liquidity.is_low:
         alerts = (Alert("info", "quick_ratio.enough", f"{ratio:g}, at least {limit:g}"),)
-    liquidity = LiquidityWatch(session, state.liquidity.is_low if fired is None else not fired)
+    is_low = state.liquidity.is_low if fired is None else not fired
+    liquidity = LiquidityWatch(session, is_low, session if fired is False else state.liquidity.low_on)
     return Step(replace(state, decisions=number, liquidity=liquidity), (decision,), alerts)

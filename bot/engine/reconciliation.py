@@ -51,24 +51,28 @@ def reconcile(state: EngineState, found: Reconciled, time: datetime) -> EngineSt
         elif line.absent_since is not None:
             state = with_order(state, replace(line, absent_since=None, disputed_since=None))
     detail = _stranger(state, found.orders) or _half_filled(state, time) or _unequal(state, theirs, time)
+    state = replace(state, reconciled=True, position_doubted=False)
     risk = state.risk.without(Cause.MISMATCH)
     if detail:
-        return replace(state, reconciled=True, risk=risk.with_cause(Cause.MISMATCH, detail))
-    return replace(_nothing_due(state, time), reconciled=True, risk=risk)
+        return replace(state, risk=risk.with_cause(Cause.MISMATCH, detail))
+    return replace(_nothing_due(state, time), risk=risk)
 
 
 def position_moved(state: EngineState, event: PositionMoved, time: datetime) -> Step:
     """A position the broker tells by itself: where ours is another, everything is asked for at once.
 
-    After a fill of ours it comes behind the executions and agrees with them.
+    After a fill of ours it comes behind the executions and agrees with them. Told right behind another
+    question, it is remembered until the broker's next complete answer and asked about when its turn comes.
     """
     contract = state.contracts.get(event.con_id)
     if not (state.connected and state.reconciled) or (contract is not None and is_settled(contract, time)):
         return Step(state)
     ours = state.portfolio.positions().get(event.con_id)
-    if event.quantity == (0 if ours is None else ours.quantity) or not may_ask(state, time):
+    if event.quantity == (0 if ours is None else ours.quantity):
         return Step(state)
-    asked = replace(state, reconcile_asked_at=time)
+    if not may_ask(state, time):
+        return Step(replace(state, position_doubted=True))
+    asked = replace(state, position_doubted=True, reconcile_asked_at=time)
     return Step(asked, (), (Reconcile(f"the broker holds {event.quantity} of contract {event.con_id}"),))
 
 

@@ -31,7 +31,8 @@ PM_SLACK, SPX_AM_SLACK, VIX_SLACK = 0.0025, 0.01, 0.10  # of the level that was 
 def note_expired(state: EngineState, time: datetime) -> EngineState:
     """Note what is due for options that are held and have settled; each class and expiry once.
 
-    Call it before the account's figures or the broker's positions behind the settlement are taken in.
+    Call it before the account's figures or the broker's positions behind the settlement are taken in. What
+    was due before the last figures was judged by then: a broker that still shows the option changes nothing.
     """
     groups: dict[str, list[tuple[Contract, int]]] = {}
     for con_id, position in state.portfolio.positions().items():
@@ -43,9 +44,10 @@ def note_expired(state: EngineState, time: datetime) -> EngineState:
             groups.setdefault(name, []).append((contract, position.quantity))
     if not groups or state.account is None or state.account_time is None:
         return state
-    if not state.settling:
+    found = [_due(state, name, tuple(held), time) for name, held in groups.items()]
+    noted = {due.name: due for due in found if due.due_at > state.account_time}
+    if noted and not state.settling:
         state = replace(state, settling_since=state.account_time, settling_cash_usd=state.account.cash_usd)
-    noted = {name: _due(state, name, tuple(held), time) for name, held in groups.items()}
     return replace(state, settling={**state.settling, **noted})
 
 

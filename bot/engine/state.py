@@ -132,10 +132,11 @@ def is_always_streamed(contract: Contract) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LiquidityWatch:
-    """When the quick ratio was last told, and whether it was low then."""
+    """When the quick ratio was last told, whether it was low then, and when it was last told to be low."""
 
     told: date | None = None
     is_low: bool = False
+    low_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,7 @@ class EngineState:
     look_due: bool = False  # an order or a fill asks for a look, whatever the quotes do
     read: tuple[int, ...] = ()  # contracts whose quotes the last evaluation could act on
     reconcile_asked_at: datetime | None = None
+    position_doubted: bool = False  # the broker told one that is not ours, and has not listed all since
     # What was last said about a strategy that holds, or about a structure that risk refused.
     last_held: Mapping[str, str] = field(default_factory=dict)
     held_since: Mapping[str, int] = field(default_factory=dict)  # evaluations since then

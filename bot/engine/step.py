@@ -59,8 +59,9 @@ from bot.events import (
 from market.contract import Contract, Right, SecurityType
 from market.quote import stamped
 from market.records import replace
-from market.rounding import round_price, round_ratio
+from market.rounding import round_price
 from market.sessions import MARKET_TZ, is_session
+from risk.capital import loss_causes
 from risk.state import Cause
 from strategies.base import Structure
 
@@ -205,15 +206,10 @@ def _account_taken(state: EngineState, event: AccountTaken, time: datetime) -> S
     state = replace(state, account=event, account_time=time, session_nav_usd=opened, peak_nav_usd=peak)
     if state.parameters is None:
         return Step(state)
-    limits = state.parameters.limits
-    risk = state.risk
-    loss = round_ratio(1.0 - event.nav_usd / opened) if opened > 0 else 0.0
-    if loss >= limits.daily_loss_max_fraction:
-        risk = risk.with_cause(Cause.LOSS, f"{loss:.2%} of the session's opening value is lost")
-    drawdown = round_ratio(1.0 - event.nav_usd / peak) if peak > 0 else 0.0
-    if drawdown >= limits.drawdown_max_fraction:
-        risk = risk.with_cause(Cause.DRAWDOWN, f"{drawdown:.2%} below the highest value so far")
-    else:
+    risk, seen = state.risk, dict(loss_causes(event.nav_usd, opened, peak, state.parameters.limits))
+    for cause, detail in seen.items():
+        risk = risk.with_cause(cause, detail)
+    if Cause.DRAWDOWN not in seen:  # a loss lasts until the next session opens
         risk = risk.without(Cause.DRAWDOWN)
     judged = judge_cash(replace(state, risk=risk), time)
     return judged.then(liquidity.watch(judged.state, time))

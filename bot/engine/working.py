@@ -35,7 +35,9 @@ def tend(state: EngineState, time: datetime, walk: Walk, trading_open: bool) -> 
         step = step.then(_tend_one(step.state, line, time, walk, trading_open))
     if _evidence_is_due(step.state, time) and may_ask(step.state, time):
         asked = replace(step.state, reconcile_asked_at=time)
-        step = step.then(Step(asked, (), (Reconcile("evidence about an order is overdue"),)))
+        doubted = step.state.position_doubted
+        why = "a position told is not ours" if doubted else "evidence about an order is overdue"
+        step = step.then(Step(asked, (), (Reconcile(why),)))
         step = step.then(Step(step.state, (), _unanswered(step.state, time)))
     return step
 
@@ -129,7 +131,7 @@ def walked_limit(first: float, worst: float, tick: float, steps: int, walk_steps
 
 
 def _evidence_is_due(state: EngineState, time: datetime) -> bool:
-    if any(cause is Cause.MISMATCH for cause, _ in state.risk.causes):
+    if state.position_doubted or any(cause is Cause.MISMATCH for cause, _ in state.risk.causes):
         return True
     for line in state.orders.values():
         status = line.order.status

@@ -171,6 +171,9 @@ class ScriptedAccount:
         """A cancellation is confirmed after a second, unless the order has filled by then."""
         self._ask("cancel")
         ref = command.order_ref
+        if not self.is_connected:
+            self.sink(OrderReported(ref, 0, OrderStatus.UNKNOWN, reason="never written: no session"))
+            return
         number = next((n for n, order in enumerate(self.placed, start=1) if order.order_ref == ref), 0)
         if not number:
             self._tell(OrderReported(ref, 0, OrderStatus.UNKNOWN, reason="not an order of this session"))

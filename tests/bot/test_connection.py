@@ -11,7 +11,8 @@ import pytest
 from bot.connection import RECONNECT_MAX_S, back_off_s
 from bot.engine.state import EngineState
 from bot.errors import NotPaperAccountError, ReadOnlyApiError
-from bot.events import Connected, Disconnected, Reconciled
+from bot.events import Connected, Disconnected, PositionMoved, Reconciled
+from market.order import OrderStatus
 from market.sessions import MARKET_TZ
 from risk.state import TradingState
 from tests.bot.daemon_desk import START, Desk, one_condor_is_wanted, play
@@ -161,6 +162,38 @@ def test_an_account_that_shows_up_in_an_answer_ends_the_daemon_behind_a_halt(tmp
     assert len(desk.records("Halted")) == 1
 
 
+def test_orders_that_cannot_be_cancelled_at_another_account_are_recorded_as_never_written(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path / "journal", fills=False)
+
+    async def script() -> EngineState:
+        broker = desk.broker()
+        daemon, journal = desk.daemon()
+
+        async def foreign() -> Reconciled:
+            raise NotPaperAccountError("the gateway sent a message of account U1234567")
+
+        def ask() -> None:
+            broker.reconcile = foreign  # type: ignore[method-assign]  # the double's own behaviour
+            broker.sink(PositionMoved(4711, 3))  # nobody is asked about it any more
+            daemon._connection.ask_for_evidence(daemon.last_time)
+
+        asyncio.get_running_loop().call_later(10.0, ask)
+        with pytest.raises(ExceptionGroup):
+            await daemon.run()
+        journal.release()
+        return daemon.state
+
+    state = play(desk, script)
+    (line,) = state.working()
+    assert line.order.status is OrderStatus.UNKNOWN
+    (halt,) = desk.records("Halted")
+    behind = [one.body for one in desk.records("OrderReported") if one.seq > halt.seq]
+    assert [one["reason"] for one in behind] == ["never written: no session"]
+    assert state.risk.trading is TradingState.HALTED
+
+
 def test_books_that_differ_out_of_hours_are_asked_about_again_ever_more_rarely_until_they_agree(
     tmp_path: Path,
 ) -> None:
@@ -282,3 +315,23 @@ def test_a_book_that_differs_is_asked_about_at_night_too(tmp_path: Path) -> None
     assert [one.body["positions"] for one in wrong] == [[[4711, 3]], [[4711, 3]]]
     assert desk.seconds_of(right) == pytest.approx(60.0, abs=45.0)
     assert state.risk.trading is TradingState.ACTIVE
+
+
+def test_a_position_told_at_night_right_behind_another_is_asked_about_within_a_minute_or_so(
+    tmp_path: Path,
+) -> None:
+    begin = START + timedelta(hours=8)
+    desk = Desk(tmp_path / "journal", start=begin, fills=False)
+
+    async def script() -> EngineState:
+        broker, loop = desk.broker(), asyncio.get_running_loop()
+        for seconds in (300.0, 310.0):
+            loop.call_later(seconds, lambda: broker.sink(PositionMoved(4711, 3)))
+        return await desk.trade(begin + timedelta(minutes=20))
+
+    state = play(desk, script)
+    asked = [desk.seconds_of(one) for one in desk.records("Reconciled") if desk.seconds_of(one) > 60.0]
+    assert len(asked) == 2
+    assert asked[0] == pytest.approx(300.0, abs=2.0)
+    assert 330.0 <= asked[1] <= 390.0
+    assert not state.position_doubted

@@ -171,3 +171,7 @@ def test_losses_name_the_causes_to_reduce() -> None:
     assert [cause for cause, _ in loss_causes(0.90e6, 0.90e6, 1e6, LIMITS)] == [Cause.DRAWDOWN]
     assert [cause for cause, _ in loss_causes(0.89e6, 1e6, 1e6, LIMITS)] == [Cause.LOSS, Cause.DRAWDOWN]
     assert loss_causes(None, 1e6, 1e6, LIMITS) == ()
+    assert [detail for _, detail in loss_causes(0.89e6, 1e6, 1e6, LIMITS)] == [
+        "11.00% of the session's opening value is lost",
+        "11.00% below the highest value so far",
+    ]

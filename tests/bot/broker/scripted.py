@@ -93,10 +93,10 @@ class ScriptedGateway:
     connections: int = 0
     line: _Line | None = None
 
-    async def open(self) -> None:
+    async def open(self, port: int = PORT) -> asyncio.Server:
         """Listen."""
         loop = asyncio.get_running_loop()
-        await loop.create_server(lambda: _Line(self), HOST, PORT)
+        return await loop.create_server(lambda: _Line(self), HOST, port)
 
     def greet(self) -> None:
         """The handshake: version and time, no message id."""

@@ -1,11 +1,32 @@
 """Commands in trouble: a journal that does not hold, and a halt that reaches nobody."""
 
+import asyncio
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from tests.bot.broker.scripted import ScriptedGateway
 from tests.bot.control.shell import Shell, damage
+
+
+@contextmanager
+def serving(gateway: ScriptedGateway) -> Iterator[int]:
+    """The gateway beside the test, at a port of its own."""
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(gateway.open(0))
+    port: int = server.sockets[0].getsockname()[1]
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    yield port
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    server.close()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
 
 
 @pytest.mark.parametrize(
@@ -48,4 +69,31 @@ def test_a_halt_that_reaches_nobody_stands_and_ends_with_69_saying_what_was_not_
     )
     assert missed.startswith("orders were not cancelled from here: nothing answers at 127.0.0.1:")
     assert "`alvh run` starts both, halted" in remedy
+    assert alvh("status", "--json").json["halt_asked"] is True
+
+
+def test_a_halt_that_a_read_only_gateway_refuses_stands_and_ends_with_69(
+    alvh: Shell, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "Error validating request. - The API interface is currently in Read-Only mode."
+    gateway = ScriptedGateway(muted={49})
+    gateway.answers[58] = lambda _: gateway.error(-1, 321, text)
+    with serving(gateway) as port:
+        monkeypatch.setenv("ALVH__BROKER__PORT", str(port))
+        found = alvh("halt", "--json")
+    assert (found.code, found.json["error"]) == (69, "BrokerUnreachableError")
+    assert "orders were not cancelled from here: the broker refused a request: 321" in found.json["text"]
+    assert alvh("status", "--json").json["halt_asked"] is True
+
+
+def test_a_halt_at_a_gateway_of_another_account_stands_and_ends_with_77(
+    alvh: Shell, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = ScriptedGateway(accounts="U1234567")
+    with serving(gateway) as port:
+        monkeypatch.setenv("ALVH__BROKER__PORT", str(port))
+        found = alvh("halt", "--json")
+    assert (found.code, found.json["error"]) == (77, "NotPaperAccountError")
+    assert found.json["text"].startswith("the halt stands: ")
+    assert gateway.sent(58) == []
     assert alvh("status", "--json").json["halt_asked"] is True

@@ -61,6 +61,26 @@ def test_a_fall_below_the_limit_alerts_at_once_and_so_does_the_way_back() -> Non
     assert alerts(back) == [("info", "quick_ratio.enough")]
 
 
+def test_a_ratio_that_goes_to_and_fro_at_its_limit_is_told_low_once_a_session() -> None:
+    state, found = watch(holding(), NOW).state, []
+    for minute in range(1, 9):
+        account = LOW if minute % 2 else ENOUGH
+        done = watch(replace(state, account=account), NOW + timedelta(minutes=minute))
+        state = done.state
+        found += alerts(done)
+    assert found == [("warning", "quick_ratio.low"), ("info", "quick_ratio.enough")]
+    tomorrow = replace(state, session=SESSION + timedelta(days=1), account=LOW)
+    assert alerts(watch(tomorrow, NOW + timedelta(days=1))) == [("warning", "quick_ratio.low")]
+
+
+def test_what_is_held_anew_behind_a_low_ratio_is_measured_anew() -> None:
+    low = watch(holding(LOW), NOW).state
+    back = watch(replace(low, account=ENOUGH), NOW + timedelta(minutes=1)).state
+    flat = watch(replace(back, portfolio=Portfolio()), NOW + timedelta(minutes=2)).state
+    anew = watch(replace(flat, portfolio=low.portfolio, account=LOW), NOW + timedelta(minutes=3))
+    assert alerts(anew) == [("warning", "quick_ratio.low")]
+
+
 @pytest.mark.parametrize(
     ("minutes", "said"),
     [(-46, False), (-45, True), (329, True), (330, False)],

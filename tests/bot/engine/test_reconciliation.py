@@ -12,11 +12,13 @@ from bot.engine.state import EngineState, OrderLine
 from bot.events import (
     Alert,
     CancelOrder,
+    Command,
     CommissionReported,
     Executed,
     OperatorCommanded,
     OrderReported,
     PositionMoved,
+    QuotesTaken,
     Reconcile,
     Reconciled,
 )
@@ -311,12 +313,24 @@ def test_a_close_filled_while_the_link_was_down_leaves_nothing() -> None:
     assert state.risk.causes == ()
 
 
-def test_a_position_told_that_is_not_ours_is_asked_about_at_once_and_not_again_within_half_a_minute() -> None:
+def test_a_position_told_that_is_not_ours_is_asked_about_at_once_or_by_itself_after_half_a_minute() -> None:
     moved = PositionMoved(4711, 3)
     step = take(ready(), moved, NOW)
     assert step.commands == (Reconcile("the broker holds 3 of contract 4711"),)
-    assert take(step.state, moved, later(29)).commands == ()
     assert take(step.state, moved, later(30)).commands == step.commands
+    answered = after(step.state, known(), time=later(1))
+    assert asked_in_a_look(answered, 60) == []
+    state = take(answered, moved, later(20))
+    assert state.commands == ()
+    assert asked_in_a_look(state.state, 29) == []
+    assert asked_in_a_look(state.state, 30) == [Reconcile("a position told is not ours")]
+    assert asked_in_a_look(after(state.state, known(), time=later(25)), 30) == []
+
+
+def asked_in_a_look(state: EngineState, seconds: float) -> list[Command]:
+    """What a look at the market then asks the broker for."""
+    commands = take(replace(state, look_due=True), QuotesTaken((), ()), later(seconds)).commands
+    return [one for one in commands if isinstance(one, Reconcile)]
 
 
 def test_a_position_told_that_is_ours_settled_or_told_before_we_know_the_book_asks_nothing() -> None:

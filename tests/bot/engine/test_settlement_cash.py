@@ -114,6 +114,22 @@ def test_without_a_level_within_the_hour_nothing_is_judged_and_that_is_told() ->
     assert (alerts, state.settling) == ([("warning", "settlement.unchecked")], {})
 
 
+def test_an_option_that_is_still_shown_behind_its_deadline_is_not_told_of_again() -> None:
+    for state in (holding(2900.0, level=None), holding(3100.0)):
+        told_of, _ = told(state, 500_000.0, DUE)
+        assert told_of.portfolio.positions() != {}
+        again, alerts = told(told_of, 500_000.0, DUE + timedelta(seconds=30))
+        assert (alerts, again.settling, again.settling_since) == ([], {}, None)
+
+
+def test_an_option_that_settled_while_the_daemon_was_down_past_its_deadline_is_told_once() -> None:
+    state = after(ready(), bought(option(2900.0, Right.CALL, expiry=EXPIRY)))
+    state = after(state, cash(500_000.0), time=CLOSE - timedelta(minutes=1))
+    state, alerts = told(state, 500_000.0, DUE + timedelta(hours=1))
+    assert alerts == [("warning", "settlement.unchecked")]
+    assert told(state, 500_000.0, DUE + timedelta(hours=1, seconds=30))[1] == []
+
+
 def test_a_level_that_is_seen_within_the_hour_is_taken() -> None:
     state = holding(2900.0, level=None)
     state = replace(state, quotes={SPX.con_id: Quote(None, None, LEVEL, CLOSE)})
