@@ -3,7 +3,6 @@
 What they mean stands beside the numbers in `config/rules.toml`; no key has a default here.
 """
 
-from datetime import time
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -16,17 +15,19 @@ from config.rule_kinds import (
     Delta,
     EntryWalk,
     Fraction,
+    MorningTime,
     Points,
     Sessions,
     Signed,
     StandardDeviations,
+    counts_among,
     expiry_window,
 )
 from config.settings import Section
+from strategies.macro import MONTHS_KEPT
 
 # Monthly VIX expiries are 27 to 36 days apart: a narrower window of days to expiry is empty on some days.
 VIX_EXPIRY_GAP_MAX_DAYS = 36
-OPEN = time(9, 30)
 
 
 class TrancheExitRules(Section):
@@ -92,17 +93,11 @@ class HedgeSection(EntryWalk):
     fallback_spread_above_fraction: Fraction
     fallback_open_interest_below_count: Annotated[int, Field(ge=0, le=10_000_000)]
     forward_gap_max_pts: Points
-    trade_start_time: time
-    trade_end_before_close_s: BeforeClose
+    trade_start_time: MorningTime
+    buy_end_before_close_s: BeforeClose
     future_stress_fraction: Fraction
     future_stop_fraction: Fraction
     shares_sessions_max: Sessions
-
-    @model_validator(mode="after")
-    def _trades_on_half_days(self) -> Self:
-        if not OPEN <= self.trade_start_time <= time(10, 0):
-            raise ValueError("trade_start_time must be within 09:30 to 10:00")
-        return self
 
 
 class L1Rules(TrancheSection):
@@ -122,6 +117,7 @@ class L1Rules(TrancheSection):
 
     @model_validator(mode="after")
     def _rearms_apart_from_firing(self) -> Self:
+        counts_among(self.gaps_max_count, self.gap_window_sessions)
         if self.rearm_rsi_min_pts <= self.rsi_below_pts:
             raise ValueError(
                 "rearm_rsi_min_pts must be above rsi_below_pts, or the layer fires again at once"
@@ -149,10 +145,10 @@ class L2Rules(TrancheSection):
     lag_max_sessions: Sessions
     divergence_definition: Literal["resid", "gap", "sign"]
     divergence_change_months: Count
-    divergence_window_months: Count
+    divergence_window_months: Annotated[int, Field(ge=1, le=MONTHS_KEPT - 1)]
     divergence_above_sd: StandardDeviations
     divergence_age_max_days: Days
-    divergence_gap_months_min: Count
+    divergence_gap_months_min: Annotated[int, Field(ge=1, le=MONTHS_KEPT)]
     open_sessions: Sessions
 
     @model_validator(mode="after")
@@ -161,6 +157,7 @@ class L2Rules(TrancheSection):
             raise ValueError("macd_fast_sessions must be below macd_slow_sessions")
         if self.lag_min_sessions > self.lag_max_sessions:
             raise ValueError("lag_min_sessions must not exceed lag_max_sessions")
+        counts_among(self.gaps_max_count, self.gap_window_sessions)
         return self
 
 

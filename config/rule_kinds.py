@@ -1,8 +1,9 @@
 """What a number of the governed rules can be: its kind and its bounds, and the shapes that sections share."""
 
+from datetime import time
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from config.settings import Section
 
@@ -19,6 +20,21 @@ QuoteAge = Annotated[float, Field(gt=0, le=600)]
 Ratio = Annotated[float, Field(gt=0, le=100)]
 Signed = Annotated[float, Field(gt=-1, lt=1)]
 BeforeClose = Annotated[int, Field(ge=60, le=10_800)]  # seconds; half days last three and a half hours
+
+
+def _in_the_morning(value: time) -> time:
+    if not time(9, 30) <= value <= time(10, 0):
+        raise ValueError("must be within 09:30 to 10:00, so that half days have it too")
+    return value
+
+
+MorningTime = Annotated[time, AfterValidator(_in_the_morning)]
+
+
+def counts_among(gaps_max_count: int, gap_window_sessions: int) -> None:
+    """Refuse a number of gaps that its window can never exceed."""
+    if gaps_max_count >= gap_window_sessions:
+        raise ValueError("gaps_max_count must be below gap_window_sessions, or no gap ever restarts a count")
 
 
 def expiry_window(min_dte: int, target_dte: int, max_dte: int, gap_days: int, what: str) -> None:

@@ -18,6 +18,7 @@ from config.rule_kinds import (
     Delta,
     EntryWalk,
     Fraction,
+    MorningTime,
     Points,
     QuoteAge,
     Ratio,
@@ -41,7 +42,7 @@ class CondorExit(Section):
     tested_delta: Delta
     delta_close: bool
     delta_close_delta: Delta
-    targets_start_time: time
+    targets_start_time: MorningTime
 
     @model_validator(mode="after")
     def _tested_before_closed(self) -> Self:
@@ -84,7 +85,7 @@ class CondorRules(EntryWalk):
     parity_refresh_s: Seconds
     box_over_fed_funds_min_bps: Annotated[float, Field(ge=-1_000, le=0)]
     box_over_fed_funds_max_bps: Annotated[float, Field(gt=0, le=1_000)]
-    parity_start_time: time
+    parity_start_time: MorningTime
     exit: CondorExit
     adjust: CondorAdjust
 

@@ -73,8 +73,8 @@ def regime(
     if vx1 is None or vx2 is None or vx1 <= 0.0 or vx2 <= 0.0:
         return state, None, None
     b = round_ratio(vx1 / vx2 - 1.0)
-    if vix is None and b <= rules.stress_above_fraction:
-        return state, None, None  # without the index CALM cannot be told from NORMAL; an inversion needs none
+    if vix is None and b <= rules.stress_above_fraction and not state.regime.bars_call_adjustments:
+        return state, None, None  # without the index CALM cannot be told from NORMAL; stress ends on b alone
     at_once = _label(b, round_ratio(vx2 / vx1 - 1.0), vix, rules)
     before = state.regime
     if _RANK[at_once] > _RANK[before]:

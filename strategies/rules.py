@@ -73,7 +73,7 @@ class HedgeRules:
     fallback_open_interest_below_count: int
     forward_gap_max_pts: float
     trade_start_time: time
-    trade_end_before_close_s: int
+    buy_end_before_close_s: int
     future_stress_fraction: float
     future_stop_fraction: float
     shares_sessions_max: int
@@ -81,7 +81,7 @@ class HedgeRules:
     @property
     def trade_before_close(self) -> timedelta:
         """How long before the close the last purchase may begin."""
-        return timedelta(seconds=self.trade_end_before_close_s)
+        return timedelta(seconds=self.buy_end_before_close_s)
 
     @property
     def future_stake_fraction(self) -> float:

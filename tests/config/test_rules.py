@@ -75,6 +75,11 @@ def test_shipped_rules_are_the_published_defaults() -> None:
         ("stress_left_below_fraction = -0.01", "stress_left_below_fraction = 0.01", "must not exceed stress"),
         ("crisis_left_below_fraction = 0.04", "crisis_left_below_fraction = 0.09", "must not exceed crisis"),
         ('trade_start_time = "09:45"', 'trade_start_time = "10:01"', "within 09:30 to 10:00"),
+        ('targets_start_time = "09:45"', 'targets_start_time = "19:45"', "within 09:30 to 10:00"),
+        ('parity_start_time = "09:45"', 'parity_start_time = "13:00"', "within 09:30 to 10:00"),
+        ("divergence_window_months = 60", "divergence_window_months = 130", "must be at most 129"),
+        ("divergence_gap_months_min = 60", "divergence_gap_months_min = 131", "must be at most 130"),
+        ("gaps_max_count = 3", "gaps_max_count = 20", "no gap ever restarts a count"),
         ("echo_sessions = 63", "echo_session = 63", "did you mean regime.echo_sessions?"),
         ("option_quote_age_max_s = 15.0", "option_quote_age_max_s = inf", "must be a finite number"),
     ],
@@ -109,7 +114,7 @@ def test_hash_ignores_spelling_and_order_but_not_values(tmp_path: Path) -> None:
 
 def test_hash_is_the_one_this_version_was_published_with() -> None:
     assert load_rules(SHIPPED_RULES).rules_hash() == (
-        "e83d6e7552821f95bff6506744751b7cb1509311f81f45b23f1bf947c1656598"
+        "98de8b6984f61d0972da1f4f558689c4e54e02dc6926bd1cd6daae648a387a68"
     )
 
 

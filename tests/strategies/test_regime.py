@@ -52,6 +52,13 @@ def test_calm_needs_contango_and_a_low_index_and_is_left_after_two_closes() -> N
     assert tape.close(-0.06, vix=20.0) is Regime.NORMAL
 
 
+def test_stress_is_left_on_the_curve_alone_while_the_index_is_missing() -> None:
+    tape = Tape()
+    assert tape.close(0.02) is Regime.STRESS
+    assert [tape.close(-0.06, vix=None) for _ in range(4)] == [Regime.STRESS] * 2 + [Regime.NORMAL, None]
+    assert tape.close(-0.06, vix=15.0) is Regime.CALM
+
+
 def test_stress_is_left_after_three_closes_in_clear_contango() -> None:
     tape = Tape()
     labels = tape.run(0.02, -0.02, -0.02, -0.005, -0.02, -0.02, -0.02)
@@ -93,8 +100,11 @@ def test_a_missing_price_is_unknown_and_carries_the_state() -> None:
     assert tape.close(None) is None
     assert tape.echo is None
     assert tape.state == before
-    assert tape.close(0.0, vix=None) is None
-    assert tape.state == before
+    quiet = Tape()
+    quiet.close(-0.02)
+    before = quiet.state
+    assert quiet.close(0.0, vix=None) is None
+    assert quiet.state == before
 
 
 @given(st.lists(st.none() | st.integers(-20, 20).map(lambda n: n / 100), max_size=60))

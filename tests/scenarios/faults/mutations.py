@@ -204,7 +204,7 @@ def dropped_unanswered() -> Planting:
     return patch.dict(bot.engine.step._HANDLERS, {RequestFailed: failed})
 
 
-def off_the_step(first: float, worst: float, _tick: float, steps: int) -> float:
+def off_the_step(first: float, worst: float, _tick: float, steps: int, *_: object) -> float:
     """A move the venue refuses: the order itself lives on."""
     return round(first + 0.013 * steps, 3) if first < worst else first
 
