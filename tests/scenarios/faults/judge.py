@@ -73,6 +73,7 @@ class Judge:
         self._filled: dict[str, int] = {}
         self._gone: set[str] = set()
         self._garbles = False
+        self._ended: set[str] = set()  # references of orders that came to their end
         self._state = scene.state
         self._busy_at: datetime = scene.start
 
@@ -248,7 +249,10 @@ class Judge:
         """The scene's state and every event since, through the engine again."""
         state, so_far = self._scene.state, Replay()
         for turn in turns(read_records(journal, after=self._scene.seq)):
+            before = state.orders
             state, so_far = _take(state, turn, so_far, step)
+            if state.orders is not before:
+                self._ended.update(ref for ref, one in state.orders.items() if one.order.status.is_terminal)
             if so_far.divergence is not None:
                 self.accuse("I-27", f"a replay differs: {so_far.divergence}")
                 break
@@ -265,8 +269,9 @@ class Judge:
             if seq > self.records.durable:
                 continue
             line = state.orders.get(ref)
-            if line is None:
-                self.accuse("I-09", f"{ref} was decided and is lost")
+            if line is None:  # what has ended is forgotten after some days
+                if ref not in self._ended:
+                    self.accuse("I-09", f"{ref} was decided and is lost")
             elif line.order.status is OrderStatus.UNKNOWN and state.risk.trading is TradingState.ACTIVE:
                 self.accuse("I-09", f"{ref} is unknown and trading is active")
             elif not line.order.status.is_terminal and ref not in at_venue:
