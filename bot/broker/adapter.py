@@ -148,7 +148,7 @@ class IbBroker:
             await self._ask(ACCOUNT, lambda: session.client.reqAccountUpdates(True, self._account))
             await self.reconcile()
             self._require_session()
-        except BaseException as error:
+        except BaseException as error:  # raised again: a cancelled connection is closed too
             await self.disconnect()
             if isinstance(error, RefusedError) and is_read_only(error.code, error.text):
                 raise ReadOnlyApiError(READ_ONLY) from error

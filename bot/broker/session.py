@@ -143,7 +143,7 @@ class Session:
                 ) from error
             self.require_paper()
             self.outbox.pacer.sent()
-        except BaseException:
+        except BaseException:  # raised again: a cancelled greeting leaves no socket either
             greeting.cancel()
             with suppress(BaseException):
                 await greeting

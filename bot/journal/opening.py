@@ -33,7 +33,7 @@ def open_journal(folder: Path) -> OpenJournal:
     journal, repaired = Journal.open(folder)
     try:
         state = recover(folder)
-    except BaseException:
+    except BaseException:  # raised again: no end, not even a bug, may leave the lock held
         journal.release()
         raise
     return OpenJournal(journal, Checkpoints(folder / "checkpoints"), state, repaired)

@@ -121,7 +121,7 @@ class Journal:
         except OSError as error:
             os.close(lock)
             raise JournalError(f"{folder}: the journal cannot be read ({error.strerror})") from error
-        except BaseException:
+        except BaseException:  # raised again: no end, not even a bug, may leave the lock held
             os.close(lock)
             raise
         return cls(folder, lock, end.count, end.head, end.segment), note
