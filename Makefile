@@ -87,8 +87,12 @@ full: check  ## everything: check, 1,000 fault seeds, every crash point, more ca
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(FULL)
 	@$(MAKE) --no-print-directory bench
 
+# The tests that one of these variables widens; `make check` has run all the others.
+WIDER := ALVH_KILL_TURNS=5 ALVH_STRACE_SYNCS=6 ALVH_CRASH_STRIDE=1 ALVH_PLANTED=all ALVH_DAYS=30 ALVH_TWICE=50 ALVH_CONDOR_PATHS=40
+WIDENED = $(shell grep -rlE '$(shell echo '$(WIDER)' | sed 's/=[^ ]*//g; s/ /|/g')' --include 'test_*.py' tests)
+
 crash-points: $(VENV)/.dev  ## every crash point, more kills, every planted bug, all of the real days
-	@ALVH_KILL_TURNS=5 ALVH_STRACE_SYNCS=6 ALVH_CRASH_STRIDE=1 ALVH_PLANTED=all ALVH_DAYS=30 ALVH_TWICE=50 ALVH_CONDOR_PATHS=40 $(BIN)/python -m pytest -n 2 -q tests/scenarios tests/bot/engine/test_signals_agree.py
+	@$(WIDER) $(BIN)/python -m pytest -n 2 --dist worksteal -q $(WIDENED)
 
 properties: $(VENV)/.dev  ## five times as many cases of every property
 	@ALVH_EXAMPLES=5 $(BIN)/python -m pytest -n 2 -q -m hypothesis --ignore tests/scenarios --ignore tests/compat
