@@ -11,9 +11,12 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, time
 from enum import Enum
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import orjson
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 T = TypeVar("T")
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
@@ -29,6 +32,29 @@ def canonical(value: object) -> bytes:
     edge refuses them.
     """
     return orjson.dumps(value, default=_in_order, option=_OPTIONS)
+
+
+class Rewriter:
+    """The canonical bytes of one dataclass ever anew: a field that is still the same object keeps its bytes.
+
+    For records whose fields are never changed in place. From one checkpoint of the engine's state to the next
+    a few fields are new; those with most of the bytes, such as the listings, are not.
+    """
+
+    def __init__(self) -> None:
+        self._written: dict[str, tuple[object, bytes]] = {}
+
+    def canonical(self, record: "DataclassInstance") -> bytes:
+        """The one byte string of the record as it is now. Raises TypeError as `canonical` does."""
+        written = (self._member(field.name, getattr(record, field.name)) for field in fields(record))
+        return b"{%b}" % b",".join(written)
+
+    def _member(self, name: str, value: object) -> bytes:
+        known = self._written.get(name)
+        if known is None or known[0] is not value:
+            known = value, b'"%b":%b' % (name.encode(), canonical(value))
+            self._written[name] = known
+        return known[1]
 
 
 def _in_order(value: object) -> object:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from bot.engine.state import EngineState
-from bot.journal.codec import canonical
+from bot.journal.codec import Rewriter
 from bot.journal.commit import Committer
 from bot.journal.opening import OpenJournal
 
@@ -24,6 +24,7 @@ class Durability:
         self._checkpoints = opened.checkpoints
         self._commit = commit
         self._interval = interval
+        self._state = Rewriter()
         self._count = 0
         self._slow_at_s: float | None = None
         self._committed_at: datetime | None = None
@@ -60,7 +61,7 @@ class Durability:
     async def checkpoint(self, time: datetime, state: EngineState) -> None:
         """Keep the state that holds after the last record."""
         self._checkpoint_at = time
-        data = canonical(state)
+        data = self._state.canonical(state)
         self._journal.append(time, "Checkpointed", {"sha256": sha256(data).hexdigest()})
         seq, head = self._journal.count, self._journal.head
         await self.now(time)

@@ -15,7 +15,7 @@ import orjson
 from bot.engine.state import EngineState, Step
 from bot.engine.step import step
 from bot.events import Opened, TimedEvent
-from bot.journal.codec import canonical
+from bot.journal.codec import Rewriter, canonical
 from bot.journal.records import DECISION, event_of, not_of_this_version
 from bot.journal.writer import Record, read_records
 from bot.review.differences import FieldDifference, field_differences
@@ -58,14 +58,50 @@ def replay(folder: Path, engine: Engine = step, progress: Callable[[int], None] 
     `progress` is told the records so far. Raises JournalError naming segment:line on a record that does not
     read.
     """
-    state, so_far = EngineState(), Replay()
+    replayer = Replayer(EngineState(), engine)
     for turn in turns(read_records(folder)):
-        state, so_far = _take(state, turn, so_far, engine)
-        if so_far.divergence is not None:
+        if replayer.take(turn).divergence is not None:
             break
         if progress is not None:
-            progress(so_far.records)
-    return so_far
+            progress(replayer.so_far.records)
+    return replayer.so_far
+
+
+class Replayer:
+    """An engine that takes recorded turns from `state` on; `so_far` is what was compared."""
+
+    def __init__(self, state: EngineState, engine: Engine = step) -> None:
+        self.state = state
+        self.so_far = Replay()
+        self._engine = engine
+        self._rewriter = Rewriter()
+
+    def take(self, turn: Turn) -> Replay:
+        """Fold the next turn and compare what comes out. Raises JournalError as `replay` does."""
+        done = Step(self.state)
+        if turn.event is not None:
+            timed = event_of(turn.event)
+            if timed is not None:
+                try:
+                    done = self._engine(self.state, timed)
+                except (KeyError, TypeError, ValueError) as error:
+                    if not isinstance(timed.event, Opened):
+                        raise
+                    raise not_of_this_version(turn.event, error) from error
+        self.state = done.state
+        expected = emitted(done)
+        self.so_far = _counted(
+            self.so_far, turn, len(expected), _compare(turn, expected) or self._compare_states(turn)
+        )
+        return self.so_far
+
+    def _compare_states(self, turn: Turn) -> Divergence | None:
+        for note in turn.notes:
+            if note.kind != "Checkpointed":
+                continue
+            if note.body.get("sha256") != sha256(self._rewriter.canonical(self.state)).hexdigest():
+                return _divergence(turn, note, note.kind, "the folded state is not the one that was recorded")
+        return None
 
 
 def emitted(done: Step) -> list[tuple[str, bytes]]:
@@ -74,28 +110,17 @@ def emitted(done: Step) -> list[tuple[str, bytes]]:
     return decisions + [(type(command).__name__, canonical(command)) for command in done.commands]
 
 
-def _take(state: EngineState, turn: Turn, so_far: Replay, engine: Engine) -> tuple[EngineState, Replay]:
-    done = Step(state)
-    if turn.event is not None:
-        timed = event_of(turn.event)
-        if timed is not None:
-            try:
-                done = engine(state, timed)
-            except (KeyError, TypeError, ValueError) as error:
-                if not isinstance(timed.event, Opened):
-                    raise
-                raise not_of_this_version(turn.event, error) from error
-    expected = emitted(done)
-    divergence = _compare(turn, expected) or _compare_states(turn, done.state)
+def _counted(so_far: Replay, turn: Turn, expected: int, divergence: Divergence | None) -> Replay:
+    """What was compared, this turn with its `expected` outputs included."""
     recorded = [record.kind for record in turn.outputs]
-    return done.state, Replay(
+    return Replay(
         records=so_far.records + turn.size,
         starts=so_far.starts + (turn.event is not None and turn.event.kind == "Opened"),
         events=so_far.events + (turn.event is not None),
         decisions=so_far.decisions + recorded.count(DECISION),
         commands=so_far.commands + len(recorded) - recorded.count(DECISION),
         states=so_far.states + sum(note.kind == "Checkpointed" for note in turn.notes),
-        unfinished=so_far.unfinished + max(len(expected) - len(recorded), 0),
+        unfinished=so_far.unfinished + max(expected - len(recorded), 0),
         head=turn.last.hash if turn.last is not None else so_far.head,
         divergence=divergence,
     )
@@ -119,13 +144,6 @@ def _compare(turn: Turn, expected: list[tuple[str, bytes]]) -> Divergence | None
             turn, last, kind, "the engine emits it behind this record, but it is not recorded"
         )
         return replace(found, fields=tuple(field_differences({}, orjson.loads(body))))
-    return None
-
-
-def _compare_states(turn: Turn, state: EngineState) -> Divergence | None:
-    for note in turn.notes:
-        if note.kind == "Checkpointed" and note.body.get("sha256") != sha256(canonical(state)).hexdigest():
-            return _divergence(turn, note, note.kind, "the folded state is not the one that was recorded")
     return None
 
 

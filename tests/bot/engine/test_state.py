@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from bot.engine.state import EngineState
 from bot.engine.step import step
-from bot.journal.codec import canonical, decode
+from bot.journal.codec import Rewriter, canonical, decode
 from tests.bot.engine.conftest import Recorded
 
 CHECKPOINT_BYTES_MAX = 384 * 1024  # most of it, once only: what a warm-up brought and is not counted yet
@@ -52,3 +52,9 @@ def test_a_state_written_and_read_in_the_middle_of_a_run_goes_on_as_if_nothing_h
 
 def test_a_checkpoint_stays_small(recorded: Recorded) -> None:
     assert max(len(canonical(state)) for state in recorded.states[::20]) <= CHECKPOINT_BYTES_MAX
+
+
+def test_states_rewritten_field_by_field_are_the_bytes_of_each_encoded_whole(recorded: Recorded) -> None:
+    rewriter = Rewriter()
+    for state in recorded.states[::20]:
+        assert rewriter.canonical(state) == canonical(state)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.engine.decision import Decision
 from bot.engine.state import EngineState
-from bot.journal.codec import canonical, decode, restore
+from bot.journal.codec import Rewriter, canonical, decode, restore
 from bot.journal.records import COMMANDS, EVENTS
 from market.order import OrderStatus
 from tests.bot.journal.typed_values import values_of
@@ -29,6 +29,20 @@ def test_every_kind_of_record_reads_back_equal_and_writes_the_same_bytes_again(k
         assert b"\n" not in data
 
     round_trip()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A field whose equal values are written differently."""
+
+    value: float
+    name: str = "figure"
+
+
+def test_a_field_is_rewritten_for_an_equal_value_that_is_written_otherwise() -> None:
+    rewriter = Rewriter()
+    for value in (1.0, True, 1, 0.0, -0.0):
+        assert rewriter.canonical(Figure(value)) == canonical(Figure(value))
 
 
 @settings(max_examples=20)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from bot.engine.decision import Decision
 from bot.engine.state import EngineState
-from bot.engine.step import step
 from bot.events import AccountTaken, Alert, Event
+from bot.journal.codec import canonical
 from bot.journal.writer import read_records, verify
-from bot.review.replay import Replay, _take
+from bot.review.replay import Replayer
 from bot.review.turns import turns
 from config.rules import Rules
 from market.order import OrderStatus
@@ -247,16 +247,20 @@ class Judge:
 
     def _replayed(self, journal: Path) -> EngineState:
         """The scene's state and every event since, through the engine again."""
-        state, so_far = self._scene.state, Replay()
+        replayer = Replayer(self._scene.state)
         for turn in turns(read_records(journal, after=self._scene.seq)):
-            before = state.orders
-            state, so_far = _take(state, turn, so_far, step)
-            if state.orders is not before:
-                self._ended.update(ref for ref, one in state.orders.items() if one.order.status.is_terminal)
-            if so_far.divergence is not None:
-                self.accuse("I-27", f"a replay differs: {so_far.divergence}")
+            before = replayer.state.orders
+            found = replayer.take(turn)
+            orders = replayer.state.orders
+            if orders is not before:
+                self._ended.update(ref for ref, one in orders.items() if one.order.status.is_terminal)
+            if found.divergence is not None:
+                self.accuse("I-27", f"a replay differs: {found.divergence}")
                 break
-        return state
+        else:  # a digest believes that nothing is changed in place; here every byte of both is new
+            if canonical(replayer.state) != canonical(self._state):
+                self.accuse("I-27", "what the daemon holds at the end is not what its journal makes")
+        return replayer.state
 
     def _settled(self, state: EngineState) -> None:
         """Every order came to its end, and every execution of the venue is in the book as it now stands."""
