@@ -36,7 +36,7 @@ class Pacer:
         allowed = self._all if urgent else self._common
         if len(self._sent) < allowed:
             return 0.0
-        return max(self._sent[len(self._sent) - allowed] + _WINDOW_S - now, 0.0) + _MARGIN_S
+        return self._sent[len(self._sent) - allowed] + _WINDOW_S - now + _MARGIN_S
 
     def sent(self, messages: int = 1) -> None:
         """Count messages that were just sent."""
@@ -83,9 +83,8 @@ class Outbox:
         while self._orders and not self.pacer.wait_s(urgent=True):
             self.pacer.sent()
             self._orders.popleft()[1]()
-        streamed = self._streamed()
-        if not self._orders and streamed != self._wanted:
-            self._change_lines(streamed)
+        if not self._orders:
+            self._change_lines(self._streamed())
         if self._orders or self._streamed() != self._wanted:
             wait_s = self.pacer.wait_s(urgent=bool(self._orders))
             self._timer = asyncio.get_running_loop().call_later(wait_s, self.flush)

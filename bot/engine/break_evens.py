@@ -28,6 +28,7 @@ from strategies.base import MarketSnapshot, Reading, Structure
 from strategies.condor_exit import has_shorts
 from strategies.condor_mark import Mark, mark
 from strategies.expiry_parity import ExpiryParity, spot_of
+from strategies.rules import CondorAdjust
 from strategies.strikes import ForwardMarket
 
 GIVEN_UP_BEFORE_CLOSE = timedelta(minutes=15)
@@ -38,14 +39,17 @@ def recalibrate(state: EngineState, snapshot: MarketSnapshot) -> Step:
     """Tell the break-evens of each condor that has not been measured as it is this session, where known."""
     step = Step(state)
     carried: Carried = {}
+    if state.parameters is None:
+        return step
+    rules = state.parameters.condor.adjust
     for structure in state.structures.values():
         if structure.strategy != iron_condor.STRATEGY or not structure.quantity or not has_shorts(structure):
             continue
         step = replace(step, state=_unless_adjusted(step.state, structure, snapshot.session))
         if step.state.recalibrated.get(structure.structure_id) != snapshot.session:
-            step = step.then(_recalibrate(step.state, structure, snapshot))
+            step = step.then(_recalibrate(step.state, structure, snapshot, rules))
         else:
-            step = step.then(_watch_today(step.state, structure, snapshot, carried))
+            step = step.then(_watch_today(step.state, structure, snapshot, carried, rules))
     return step
 
 
@@ -62,7 +66,9 @@ def _unless_adjusted(state: EngineState, structure: Structure, session: date) ->
     )
 
 
-def _recalibrate(state: EngineState, structure: Structure, snapshot: MarketSnapshot) -> Step:
+def _recalibrate(
+    state: EngineState, structure: Structure, snapshot: MarketSnapshot, rules: CondorAdjust
+) -> Step:
     expiry = structure.combo.legs[0].contract.expiry
     reading = state.condor.parity.reading(expiry, snapshot.session)
     spot = spot_of(snapshot, structure.combo.legs[0].contract.trading_class)
@@ -77,7 +83,7 @@ def _recalibrate(state: EngineState, structure: Structure, snapshot: MarketSnaps
     credit = net_credit(structure)
     found = break_evens(structure.combo, credit, market)
     readings = tuple(
-        _reading(structure, one.side, one.today, one.distance, _nearest(state, one.today), snapshot.session)
+        _reading(structure, one.side, one.today, one.distance, _nearest(rules, one.today), snapshot.session)
         for one in found
     )
     near = [row for row in readings if row.fired]
@@ -109,7 +115,11 @@ def _recalibrate(state: EngineState, structure: Structure, snapshot: MarketSnaps
 
 
 def _watch_today(
-    state: EngineState, structure: Structure, snapshot: MarketSnapshot, carried: Carried
+    state: EngineState,
+    structure: Structure,
+    snapshot: MarketSnapshot,
+    carried: Carried,
+    rules: CondorAdjust,
 ) -> Step:
     """Tell the first time since they were measured that the market comes near one of today's break-evens."""
     name, contract = structure.structure_id, structure.combo.legs[0].contract
@@ -123,7 +133,7 @@ def _watch_today(
         round_price(market.forward - market.half_width),
         round_price(market.forward + market.half_width),
     )
-    nearest = _nearest(state, True)
+    nearest = _nearest(rules, True)
     worse = [
         (side, ends(side, level, sigma, bounds, market.t_years)[2]) for side, level, sigma in today.levels
     ]
@@ -157,11 +167,8 @@ def _near(rows: Sequence[Reading]) -> str:
     return f": {', '.join(row.name.partition('.')[2] for row in rows)} near" if rows else ""
 
 
-def _nearest(state: EngineState, today: bool) -> float:
+def _nearest(rules: CondorAdjust, today: bool) -> float:
     """How near, in standard deviations, a break-even may come untold."""
-    if state.parameters is None:
-        return 0.0
-    rules = state.parameters.condor.adjust
     return rules.break_even_today_alert_sd if today else rules.break_even_alert_sd
 
 

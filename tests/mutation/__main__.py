@@ -23,7 +23,7 @@ SUBJECTS = (
         "risk/checks.py",
         (f"{RISK}/test_checks.py", f"{RISK}/test_futures_count.py", f"{RISK}/test_limits.py"),
     ),
-    Subject("risk/context.py", (f"{RISK}/test_limits.py", f"{RISK}/test_checks.py")),
+    Subject("risk/context.py", (f"{RISK}/test_context.py", f"{RISK}/test_limits.py")),
     Subject("risk/exposure.py", (f"{RISK}/test_exposure.py", f"{RISK}/test_checks.py")),
     Subject("risk/review.py", (f"{RISK}/test_review.py", f"{RISK}/test_checks.py")),
     Subject("risk/sensitivity.py", (f"{RISK}/test_sensitivity.py", f"{RISK}/test_balance.py")),
@@ -49,7 +49,7 @@ SUBJECTS = (
     ),
     Subject("bot/engine/adjusting.py", (f"{ENGINE}/test_adjusting.py",)),
     Subject("bot/broker/orders.py", (f"{BROKER}/test_orders.py",)),
-    Subject("bot/broker/pacing.py", (f"{BROKER}/test_orders.py", f"{BROKER}/test_quotes.py")),
+    Subject("bot/broker/pacing.py", (f"{BROKER}/test_pacing.py", f"{BROKER}/test_orders.py")),
 )
 
 

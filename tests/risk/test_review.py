@@ -6,11 +6,11 @@ from datetime import date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market.contract import net_contracts
+from market.contract import Combo, net_contracts
 from risk.context import LiveOrder, ReviewContext
 from risk.exposure import Stake, only_pays_premium, open_loss_usd, worst_losses, worst_option_counts
 from risk.review import in_order_of_review, review
-from risk.verdict import Ruling
+from risk.verdict import Check, Ruling
 from strategies.base import Intent, Proposal
 from tests.risk.book import (
     Trade,
@@ -44,6 +44,21 @@ def test_what_fits_is_approved_and_what_does_not_is_cut_down() -> None:
         (Ruling.RESIZED, 3),
         (Ruling.RESIZED, 3),
     ]
+
+
+def test_legs_that_settle_apart_are_refused_without_a_size_and_without_a_worst_loss() -> None:
+    apart = Combo((*condor().legs[:2], *condor(expiry=EXPIRIES[1]).legs[2:]))
+    verdict = review(opening(combo=apart), healthy(), LIMITS)
+    assert (verdict.ruling, verdict.quantity) == (Ruling.DENIED, 0)
+    assert [one.name for one in verdict.checks] == ["one_settlement", "paper_account"]
+    assert verdict.checks[0] == Check("one_settlement", 2, 1, False)
+    assert review(opening(), healthy(), LIMITS).checks[0] == Check("one_settlement", 1, 1, True)
+
+
+def test_the_brokers_own_figure_alone_can_refuse_what_everything_else_lets_through() -> None:
+    verdict = review(opening(), healthy(told_margin=None), LIMITS)
+    assert (verdict.ruling, verdict.quantity) == (Ruling.DENIED, 0)
+    assert verdict.refusals == ("margin_told_usd",)
 
 
 def test_a_reserve_for_hedges_leaves_the_condor_the_remainder() -> None:

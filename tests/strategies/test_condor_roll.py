@@ -157,6 +157,19 @@ def test_too_little_credit_is_no_reason_to_trade() -> None:
     assert refusals(looks(3180.0, rules=greedy)[1]) == ["roll_credit"]
 
 
+def test_a_roll_whose_new_wing_has_no_price_is_not_priced_and_says_so() -> None:
+    state, found = looks(3180.0)
+    (proposal,) = found.proposals
+    strike = dict(proposal.notes)["short_to"] + 50.0
+    (wing,) = [leg.contract for leg in proposal.combo.legs if leg.contract.strike == strike]
+    snapshot = falling(3180.0).snapshot(at(MONDAY, "10:05"))
+    dark = replace(snapshot, quotes={key: one for key, one in snapshot.quotes.items() if key != wing.con_id})
+    _, found = evaluate(dark, state, [held(falling(3180.0))], 1e5, RULES)
+    assert not found.proposals
+    assert refusals(found) == ["roll_quote"]
+    assert "a leg has no price" in [gate.detail for gate in found.gates]
+
+
 def test_a_roll_never_moves_outwards_or_past_the_other_short() -> None:
     inside = (*STRIKES[:2], (3225.0, Right.CALL), (3275.0, Right.CALL))
     _, found = looks(3140.0, held(falling(3140.0), 30.0, strikes=inside))

@@ -6,7 +6,6 @@ import pytest
 
 from bot.broker.compat import RawContract
 from bot.broker.contracts import from_client, is_settled, printed_expiry, settlement_day, to_client
-from bot.broker.pacing import MESSAGES_PER_S, RESERVED_FOR_ORDERS, Pacer
 from bot.errors import BrokerError
 from bot.events import ListOptions
 from market.contract import Contract, Right, SecurityType
@@ -249,30 +248,3 @@ def test_a_definition_that_is_refused_or_never_comes_ends_at_its_deadline(code: 
             await desk.broker.list_options(ListOptions("SPX", "SPXW", date(2020, 4, 17)))
 
     at_the_desk(script, gateway=gateway, request_timeout_s=2.0)
-
-
-# ---------------------------------------------------------------- pace
-
-
-@pytest.mark.parametrize(("allowed", "common"), [(45, 37), (10, 5), (1, 1)])
-def test_the_pace_is_the_one_that_is_allowed(allowed: int, common: int) -> None:
-    pacer = Pacer(lambda: 100.0, allowed)
-    for urgent, count in ((False, common), (True, allowed - common)):
-        for _ in range(count):
-            assert pacer.wait_s(urgent=urgent) == 0.0
-            pacer.sent()
-        assert pacer.wait_s(urgent=urgent) > 1.0
-
-
-def test_the_pace_counts_the_last_second_and_keeps_room_for_orders() -> None:
-    time = 100.0
-    pacer = Pacer(lambda: time)
-    for _ in range(MESSAGES_PER_S - RESERVED_FOR_ORDERS):
-        assert pacer.wait_s() == 0.0
-        pacer.sent()
-    assert pacer.wait_s() > 1.0
-    assert pacer.wait_s(urgent=True) == 0.0
-    pacer.sent(RESERVED_FOR_ORDERS)
-    assert pacer.wait_s(urgent=True) > 1.0
-    time += pacer.wait_s(urgent=True)
-    assert pacer.wait_s() == 0.0

@@ -184,3 +184,25 @@ def test_a_shifted_condor_tells_what_of_its_credit_comes_from_earlier_expiries()
     assert notes["credit_of_earlier_expiries"] == pytest.approx(1.5 - 0.106)
     assert notes["net_credit"] == pytest.approx(plain["net_credit"] + 1.5 - 0.106)
     assert notes["low_expiry"] == pytest.approx(3100 - notes["net_credit"])
+
+
+def test_two_condors_of_one_expiry_are_watched_each_on_its_own_levels() -> None:
+    first = told()
+    low = dict(first.decisions[0].notes)["low_today"]
+    held = first.state.structures[NAME]
+    strikes = ((2850.0, Right.PUT), (2900.0, Right.PUT), (3475.0, Right.CALL), (3525.0, Right.CALL))
+    snapshot = listed().snapshot(at(MONDAY, "10:06"))
+    legs = [listed_option(snapshot, "SPXW", EXPIRY, *one) for one in strikes]
+    combo = iron_condor(*[leg for leg in legs if leg is not None])
+    opened = tuple((leg.contract.con_id, 2 * leg.signed_ratio) for leg in combo.legs)
+    farther = replace(held, structure_id="farther", combo=combo, opened_legs=opened)
+    both = replace(first.state, structures={NAME: held, "farther": farther})
+    measured = recalibrate(both, snapshot)
+    assert [one.structure_id for one in measured.decisions] == ["farther"]
+    assert [one.structure_id for one in moved(measured, low - 80.0).decisions] == [NAME]
+    assert {one.structure_id for one in moved(measured, 2800.0).decisions} == {NAME, "farther"}
+
+
+def test_before_the_rules_are_known_nothing_is_measured() -> None:
+    state = replace(told().state, recalibrated={}, parameters=None)
+    assert recalibrate(state, listed().snapshot(at(MONDAY, "10:06"))) == Step(state)

@@ -241,6 +241,44 @@ def test_a_head_file_with_another_count_is_found(folder: Path, intact: dict[str,
     assert fault_in(folder, {**intact, "head": canonical({"count": count, "head": head})}) is not None
 
 
+def test_a_walk_from_a_day_on_believes_earlier_segments_and_finds_every_later_change(
+    folder: Path, intact: dict[str, bytes]
+) -> None:
+    whole, names = verify(folder), segment_names(intact)
+    day = names[1].partition("-")[2][:10]
+    for name, is_seen in zip(names, (False, True, True), strict=True):
+        changed = intact[name].replace(b'"day ', b'"DAY ', 1)
+        restore_contents(folder, {**intact, name: changed})
+        found = verify(folder, from_day=day)
+        assert (found.fault is not None) is is_seen, name
+        assert is_seen or (found.records, found.head, found.closed) == (whole.records, whole.head, True)
+        assert verify(folder).fault is not None
+    last_hash_changed = {**intact, names[0]: intact[names[0]].replace(b'"}\n', b'"} \n')}
+    restore_contents(folder, last_hash_changed)
+    assert verify(folder, from_day=day).fault is not None, "what follows has to follow on what was believed"
+
+
+def test_a_walk_from_a_day_whose_segment_tells_no_number_begins_at_the_beginning(
+    folder: Path, intact: dict[str, bytes]
+) -> None:
+    names = segment_names(intact)
+    day = names[1].partition("-")[2][:10]
+    for broken in (b"", b"nothing that is a record\n"):
+        restore_contents(folder, {**intact, names[1]: broken})
+        seen: list[int] = []
+        found = verify(folder, seen.append, day)
+        assert found == verify(folder)
+        assert found.fault is not None
+        assert seen[0] == 3, "the first segment is walked"
+    torn = dict(intact)
+    torn[names[1] + ".gz"] = b"not packed at all"
+    del torn[names[1]]
+    restore_contents(folder, torn)
+    found = verify(folder, from_day=day)
+    assert (found.records, found.fault) == (3, verify(folder).fault)
+    assert found.fault is not None
+
+
 def test_a_journal_that_keeps_changing_while_it_is_looked_at_is_judged_by_the_last_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
