@@ -5,7 +5,7 @@ from collections.abc import Callable
 from bot.broker.contracts import OrderTerms, order_to_client
 from bot.broker.evidence import KnownOrder
 from bot.broker.session import Session
-from bot.errors import NotPaperAccountError
+from bot.errors import BrokerError
 from bot.events import OrderReported
 from market.contract import Action
 from market.rounding import round_price
@@ -72,7 +72,7 @@ class OrderDesk:
             # An order that waited for its turn is judged again at the moment it is written.
             try:
                 session.require_paper()
-            except NotPaperAccountError as error:
+            except BrokerError as error:
                 session.evidence.doubt(order.order_ref, f"never written: {error}")
                 return
             if not session.is_linked:

@@ -53,9 +53,8 @@ def require_paper(accounts: list[str], allowed: str) -> None:
             f"{allowed!r} is not a paper account: set broker.account to your paper account, DU and digits"
         )
     if accounts != [allowed]:
-        served = ", ".join(accounts) or "no account"
         raise NotPaperAccountError(
-            f"the gateway serves {served}, not exactly {allowed}: log it in to the paper account only"
+            f"the gateway serves {', '.join(accounts) or 'no account'}, not exactly {allowed}: log it in to the paper account only"
         )
 
 
@@ -168,10 +167,16 @@ class Session:
         await asyncio.sleep(0)
 
     def require_paper(self) -> None:
-        """Raise NotPaperAccountError unless all that was seen is of the one paper account."""
-        require_paper(self.client.getAccounts() if self.client.isReady() else [], self._account)
+        """Raise NotPaperAccountError unless all that was seen is of the one paper account.
+
+        Raises BrokerUnreachableError where the connection is gone: the client has then forgotten whom it
+        served, which says nothing of the account.
+        """
         if self._foreign is not None:
             raise NotPaperAccountError(f"the gateway sent a message of account {self._foreign}")
+        if not self.client.isReady():
+            raise BrokerUnreachableError("the connection to the gateway is gone")
+        require_paper(self.client.getAccounts(), self._account)
 
     async def ask(self, key: Key, send: Callable[[], Any], within_s: float) -> list[Any]:
         """Put a question and wait for its complete answer. Raises as `Requests.answer` does."""

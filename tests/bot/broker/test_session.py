@@ -318,6 +318,19 @@ def test_a_figure_that_is_no_number_is_not_taken(value: str) -> None:
     at_the_desk(script, gateway=gateway)
 
 
+def test_a_link_that_ends_with_the_last_answer_is_no_wrong_account() -> None:
+    async def script(desk: Desk) -> None:
+        desk.gateway.muted.add(61)
+        question = asyncio.ensure_future(desk.broker.reconcile())
+        await desk.settle()
+        # One segment: something that cannot be read, and the end of the list.
+        desk.gateway.write(to_bytes([message(3, "not a number", "Submitted", 0, 1), message(62, 1)]))
+        with pytest.raises(BrokerUnreachableError, match="connection to the gateway is gone"):
+            await question
+
+    at_the_desk(script)
+
+
 def test_a_row_of_another_account_stops_all_orders() -> None:
     async def script(desk: Desk) -> None:
         desk.gateway.say(6, 2, "NetLiquidation", "5.0", "USD", "U1234567")
