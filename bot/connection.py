@@ -3,8 +3,10 @@
 A session that stands proves nothing. While quotes flow they prove the link; after some silence the gateway is
 asked for its time, and a gateway that does not answer is left. A connection that is gone is tried again, ever
 more slowly, until it stands and the book is reconciled; an outage that lasts is told, and told again. A
-gateway that has lost the broker behind it is left as well when it does not find it again. The broker is asked
-for all it knows every quarter of an hour while options trade, and at any hour about a book that differs.
+gateway that has lost the broker behind it is left as well when it does not find it again, and so is one that
+answers and sends no quotes: whatever made it forget the lines, a new session asks for them once more. The
+broker is asked for all it knows every quarter of an hour while options trade, and at any hour about a book
+that differs.
 """
 
 from collections.abc import Awaitable, Callable
@@ -31,6 +33,7 @@ IDLE_SILENCE_MAX = timedelta(seconds=40)  # out of hours
 RECONCILE_AGAIN = timedelta(seconds=30)  # while there is none
 RECONCILE_EVERY = timedelta(minutes=15)
 DIFFER_FIRST, DIFFER_MAX = timedelta(minutes=1), timedelta(hours=1)
+STARVED_FIRST, STARVED_MAX = timedelta(minutes=1), timedelta(minutes=30)
 RECONNECT_FIRST_S, RECONNECT_MAX_S = 1.0, 60.0
 JITTER_FRACTION = 0.2
 OUTAGE_TOLD_AFTER = timedelta(minutes=5)
@@ -56,6 +59,38 @@ class Daemonry:
     ready: Callable[[datetime], None]
 
 
+@dataclass
+class _EverMoreRarely:
+    """When something has to be done about what stays the matter: after `first`, then after twice as long each
+    time, at most `longest`. What was not the matter for as long as that is over, and the wait is short again.
+    """
+
+    first: timedelta
+    longest: timedelta
+    at: datetime = FAR_FUTURE
+
+    def __post_init__(self) -> None:
+        self._wait = self.first
+        self._calm_since: datetime | None = None
+
+    def is_due(self, *, matters: bool, now: datetime) -> bool:
+        """Whether it has to be done at `now`."""
+        if not matters:
+            self.at = FAR_FUTURE
+            self._calm_since = self._calm_since or now
+            if now - self._calm_since >= self._wait:
+                self._wait = self.first
+            return False
+        self._calm_since = None
+        if self.at == FAR_FUTURE:
+            self.at = now + self._wait
+        if now < self.at:
+            return False
+        self._wait = min(2 * self._wait, self.longest)
+        self.at = now + self._wait
+        return True
+
+
 class Connection:
     """The life of one daemon's sessions with its gateway."""
 
@@ -77,14 +112,15 @@ class Connection:
         self._observers = observers
         self._silence, self._idle_silence = silence, idle_silence
         self._asked_at = FAR_FUTURE
-        self._differ_at, self._differ_wait = FAR_FUTURE, DIFFER_FIRST
+        self._differing = _EverMoreRarely(DIFFER_FIRST, DIFFER_MAX)
+        self._starved = _EverMoreRarely(STARVED_FIRST, STARVED_MAX)
         self._down_since: datetime | None = None
         self._told_at: datetime | None = None
 
     @property
     def due_at(self) -> datetime:
         """When it has something to do, if nothing happens before."""
-        return min(self.heartbeat_at, self._differ_at)
+        return min(self.heartbeat_at, self._differing.at, self._starved.at)
 
     def proved(self, now: datetime) -> None:
         """Quotes came: the link lives."""
@@ -140,22 +176,18 @@ class Connection:
                 self._daemon.post(Disconnected(str(error)))
         if state.connected and now - self._asked_at >= _asked_every(state, now):
             self.ask_for_evidence(now)
-        self._prove_mismatch(now)
+        state = self._daemon.state()  # the heartbeat may have taken seconds
+        # Nobody looks at the books out of hours.
+        if self._differing.is_due(matters=_stands(state, Cause.MISMATCH), now=now):
+            self._errands.start(self._broker.reconcile())
+        if self._starved.is_due(matters=_is_open(now) and _stands(state, Cause.DATA), now=now):
+            text = "the gateway answers and sends no quotes: it is left and greeted anew"
+            self._observers.alert(now, Alert("warning", "broker.no_quotes", text))
+            await self._broker.disconnect()
+            self._daemon.post(Disconnected(text))
         if self._watch_outage(now) and self._broker.is_connected:
             # The gateway stands and has no broker: perhaps another greeting finds one.
             await self._broker.disconnect()
-
-    def _prove_mismatch(self, now: datetime) -> None:
-        """Ask again about books that differ, ever more rarely: nobody looks at them out of hours."""
-        state = self._daemon.state()
-        if not state.connected or Cause.MISMATCH not in dict(state.risk.causes):
-            self._differ_at, self._differ_wait = FAR_FUTURE, DIFFER_FIRST
-        elif self._differ_at == FAR_FUTURE:
-            self._differ_at = now + self._differ_wait
-        elif now >= self._differ_at:
-            self._differ_wait = min(2 * self._differ_wait, DIFFER_MAX)
-            self._differ_at = now + self._differ_wait
-            self._errands.start(self._broker.reconcile())
 
     async def _establish(self, connected: Connected) -> None:
         """From a fresh connection to a reconciled book."""
@@ -223,6 +255,11 @@ def _asked_every(state: EngineState, now: datetime) -> timedelta:
     if not state.reconciled or (state.position_doubted and may_ask(state, now)):
         return RECONCILE_AGAIN
     return RECONCILE_EVERY if _is_open(now) else timedelta.max
+
+
+def _stands(state: EngineState, cause: Cause) -> bool:
+    """Whether the broker is there and trading is limited for this `cause`."""
+    return state.connected and cause in dict(state.risk.causes)
 
 
 def _is_open(now: datetime) -> bool:

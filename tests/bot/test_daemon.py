@@ -217,7 +217,7 @@ def test_quotes_keep_the_heartbeat_away_and_silence_asks_for_it(desk: Desk) -> N
 def test_data_that_stand_still_reduce_trading_within_a_minute_and_are_then_left_alone(desk: Desk) -> None:
     async def script() -> EngineState:
         desk.broker().silent = True
-        return await desk.trade(START + timedelta(minutes=2))
+        return await desk.trade(START + timedelta(seconds=70))
 
     state = play(desk, script)
     assert [cause for cause, _ in state.risk.causes] == [Cause.DATA]
