@@ -53,8 +53,9 @@ def require_paper(accounts: list[str], allowed: str) -> None:
             f"{allowed!r} is not a paper account: set broker.account to your paper account, DU and digits"
         )
     if accounts != [allowed]:
+        served = ", ".join(accounts) or "no account"
         raise NotPaperAccountError(
-            f"the gateway serves {', '.join(accounts) or 'no account'}, not exactly {allowed}: log it in to the paper account only"
+            f"the gateway serves {served}, not exactly {allowed}: log it in to the paper account only"
         )
 
 
