@@ -31,6 +31,11 @@ _SMALLEST_PRICE = 1e-290  # below this a price divided by sqrt(FK) may lose digi
 _RESOLUTION = 1e-8  # relative error of a volatility that is still worth giving; market/rounding.py cuts there
 _SMALLEST_ELASTICITY = 1e-4  # d ln price / d ln sigma; less only within about 1e-5 of the upper bound
 _PRICE_NOISE = 4.0 * float(np.finfo(np.float64).eps)
+# The same numbers as arrays of no dimension, which numpy takes in less time than Python floats.
+_ZERO_0D, _ONE_0D, _TWO_0D, _HALF_0D, _MINUS_HALF_0D = (np.array(c) for c in (0.0, 1.0, 2.0, 0.5, -0.5))
+_INFINITY_0D, _SMALLEST_PRICE_0D = np.array(np.inf), np.array(_SMALLEST_PRICE)
+_NOISE_0D, _SMALLEST_ELASTICITY_0D = np.array(_PRICE_NOISE / _RESOLUTION), np.array(_SMALLEST_ELASTICITY)
+_DENSITY_0D = np.array(1.0 / SQRT_TWO_PI)
 
 
 class VolatilityFault(IntEnum):
@@ -208,21 +213,22 @@ def _greeks(
     with np.errstate(all="ignore"):
         root_t = np.sqrt(t)
         s = vol * root_t
-        if np.count_nonzero(s > 0.0) < s.size:
+        if np.count_nonzero(s > _ZERO_0D) < s.size:
             s = np.where(s > 0.0, s, np.nan)
         ratio = f / k
-        d1 = np.log(ratio) / s + 0.5 * s
+        d1 = np.log(ratio) / s + _HALF_0D * s
         shape = np.broadcast(d1, sign, d).shape
         signed = np.empty((2, *shape))
         np.multiply(sign, d1, out=signed[0, ...])
         np.multiply(sign, d1 - s, out=signed[1, ...])
         density = np.empty_like(signed)
-        density[0] = np.exp(-0.5 * d1 * d1) * (1.0 / SQRT_TWO_PI)
-        np.multiply(density[0], ratio, out=density[1, ...])  # F n(d1) = K n(d2)
+        density_1 = np.exp(_MINUS_HALF_0D * d1 * d1, out=density[0, ...])
+        density_1 *= _DENSITY_0D
+        np.multiply(density_1, ratio, out=density[1, ...])  # F n(d1) = K n(d2)
         cumulative = normal_cdf(signed, density)
         cumulative *= sign
         delta_forward = cumulative[0]
-        discounted_density = d * density[0]
+        discounted_density = d * density_1
         vega = f * root_t * discounted_density
         value = d * (f * delta_forward - k * cumulative[1])
         return Greeks(
@@ -230,7 +236,7 @@ def _greeks(
             delta=np.asarray(d * delta_forward),
             gamma=np.asarray(discounted_density / (f * s)),
             vega=np.asarray(vega),
-            theta=np.asarray((-0.5 * vega * vol - np.log(d) * value) / t),
+            theta=np.asarray((_MINUS_HALF_0D * vega * vol - np.log(d) * value) / t),
         )
 
 
@@ -249,12 +255,12 @@ def _implied(
     with np.errstate(all="ignore"):
         root_t = np.sqrt(t)
         scale = d * np.sqrt(f * k)
-        intrinsic = np.maximum(sign * (d * (f - k)), 0.0)
+        intrinsic = np.maximum(sign * (d * (f - k)), _ZERO_0D)
         time_value = p - intrinsic
         valid = time_value < d * np.minimum(f, k)
-        valid &= time_value > _SMALLEST_PRICE
-        valid &= scale < np.inf
-        if root_t.ndim or not 0.0 < root_t < np.inf:
+        valid &= time_value > _SMALLEST_PRICE_0D
+        valid &= scale < _INFINITY_0D
+        if root_t.ndim or not 0.0 < root_t.item() < inf:
             valid &= (root_t > 0.0) & (root_t < np.inf)
         keep = None if np.count_nonzero(valid) == valid.size else np.broadcast_to(valid, shape)
         time_value = _flat(time_value, shape, keep)
@@ -263,8 +269,8 @@ def _implied(
             x = np.broadcast_to(x, time_value.shape)
         start = None if guess is None else _flat(guess * root_t, shape, keep)
         s, elasticity = implied_deviation(x, time_value / _flat(scale, shape, keep), start)
-        unresolved = time_value * elasticity < _flat(p, shape, keep) * (_PRICE_NOISE / _RESOLUTION)
-        unresolved |= elasticity < _SMALLEST_ELASTICITY
+        unresolved = time_value * elasticity < _flat(p, shape, keep) * _NOISE_0D
+        unresolved |= elasticity < _SMALLEST_ELASTICITY_0D
         s /= _flat(root_t, shape, keep)
     fault = np.zeros(s.shape, dtype=np.int8)
     if np.count_nonzero(unresolved):
@@ -284,7 +290,7 @@ def _floats(*arguments: npt.ArrayLike) -> list[FloatArray]:
 
 
 def _signs(is_call: npt.ArrayLike) -> FloatArray:
-    return np.asarray(np.asarray(is_call, dtype=np.bool_) * 2.0 - 1.0)
+    return np.asarray(np.asarray(is_call, dtype=np.bool_) * _TWO_0D - _ONE_0D)
 
 
 def _blocks(arguments: list[FloatArray]) -> tuple[tuple[int, ...], list[list[FloatArray]] | None]:
