@@ -125,10 +125,14 @@ class VirtualClock:
             raise ValueError("the start of virtual time needs a time zone")
         self._loop = loop
         self._start = start.astimezone(UTC)
+        self._told = 0.0, self._start
 
     def now(self) -> datetime:
-        """The loop's time as market time."""
-        return self._start + timedelta(seconds=self._loop.time())
+        """The loop's time as market time; it stands still while the loop works: one answer serves many."""
+        seconds = self._loop.time()
+        if seconds != self._told[0]:
+            self._told = seconds, self._start + timedelta(seconds=seconds)
+        return self._told[1]
 
     async def sleep_until(self, time: datetime) -> None:
         """Let the loop jump there."""

@@ -21,6 +21,8 @@ _REACH = 0.40  # today's break-evens are looked for this far from the forward, o
 _GRID = 161
 _HALVINGS = 40
 
+Results = Callable[[Sequence[float]], list[float]]  # what a structure earns at each of some levels, in points
+
 
 @dataclass(frozen=True, slots=True)
 class Market:
@@ -67,7 +69,7 @@ def break_evens(combo: Combo, credit: float, market: Market) -> tuple[BreakEven,
     never lose has none.
     """
     found = [
-        *_roots(lambda level: combo.payoff(level) + credit, _corners(combo), False),
+        *_roots(lambda levels: [combo.payoff(level) + credit for level in levels], _corners(combo), False),
         *_today(combo, credit, market),
     ]
     return tuple(_measured(side, today, level, market) for side, today, level in found)
@@ -122,37 +124,41 @@ def _today(combo: Combo, credit: float, market: Market) -> list[tuple[str, bool,
     calls = np.array([leg.contract.right is Right.CALL for leg in combo.legs])
     ratios = [leg.signed_ratio for leg in combo.legs]
 
-    def result(level: float) -> float:
-        sigma = market.sigma(np.log(strikes / level))
-        prices = black76_price(level, strikes, market.t_years, sigma, market.discount, calls)
-        worth: float = sum(ratio * price for ratio, price in zip(ratios, prices.tolist(), strict=True))
-        return round_price(worth + credit)
+    def results(levels: Sequence[float]) -> list[float]:
+        column = np.array(levels)[:, np.newaxis]
+        sigma = market.sigma(np.log(strikes / column))
+        prices = black76_price(column, strikes, market.t_years, sigma, market.discount, calls)
+        return [
+            round_price(sum(ratio * price for ratio, price in zip(ratios, row, strict=True)) + credit)
+            for row in prices.tolist()
+        ]
 
     step = (log(1.0 + _REACH) - log(1.0 - _REACH)) / (_GRID - 1)
     levels = [market.forward * exp(log(1.0 - _REACH) + step * index) for index in range(_GRID)]
-    return _roots(result, levels, True)
+    return _roots(results, levels, True)
 
 
-def _roots(
-    result: Callable[[float], float], levels: Sequence[float], today: bool
-) -> list[tuple[str, bool, float]]:
+def _roots(results: Results, levels: Sequence[float], today: bool) -> list[tuple[str, bool, float]]:
     """The levels around the best one at which the result changes its sign, the nearest of each side."""
-    values = [result(level) for level in levels]
+    values = results(levels)
     best = values.index(max(values))
     if values[best] < 0.0:
         return []
     found = []
     below = next((i for i in range(best, -1, -1) if values[i] < 0.0), None)
     if below is not None:
-        found.append(("low", today, _bisect(result, levels[below], levels[below + 1])))
+        found.append(("low", today, _bisect(results, levels[below], levels[below + 1])))
     above = next((i for i in range(best, len(values)) if values[i] < 0.0), None)
     if above is not None:
-        found.append(("high", today, _bisect(result, levels[above], levels[above - 1])))
+        found.append(("high", today, _bisect(results, levels[above], levels[above - 1])))
     return found
 
 
-def _bisect(result: Callable[[float], float], losing: float, earning: float) -> float:
+def _bisect(results: Results, losing: float, earning: float) -> float:
+    """The level in between, to a price's last digit: once both ends round to it, halving changes nothing."""
     for _ in range(_HALVINGS):
+        if round_price(losing) == round_price(earning):
+            break
         middle = 0.5 * (losing + earning)
-        losing, earning = (middle, earning) if result(middle) < 0.0 else (losing, middle)
+        losing, earning = (middle, earning) if results([middle])[0] < 0.0 else (losing, middle)
     return round_price(0.5 * (losing + earning))

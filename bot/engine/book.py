@@ -5,8 +5,9 @@ whatever an execution says, each counted once; a status never fills anything, it
 are still to be heard of.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from bot.engine.adjusting import adjusted
 from bot.engine.state import EngineState, OrderLine
@@ -17,6 +18,9 @@ from market.rounding import round_price
 from market.sessions import MARKET_TZ
 from risk.state import Cause
 from strategies.base import Intent, Structure
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 # A broker tells the executions of up to seven days again: what is forgotten must be older.
 EXECUTIONS_KEPT = timedelta(days=8)
@@ -151,17 +155,11 @@ def refresh_unknown(state: EngineState) -> EngineState:
 
 def tidy(state: EngineState, time: datetime) -> EngineState:
     """Forget what can no longer matter: ended orders, closed structures, old executions and old words."""
-    orders = {
-        ref: line
-        for ref, line in state.orders.items()
-        if line.ended_at is None or time - line.ended_at < ENDED_ORDERS_KEPT
-    }
+    orders = _only(
+        state.orders, lambda _, line: line.ended_at is None or time - line.ended_at < ENDED_ORDERS_KEPT
+    )
     owners = {line.structure_id for line in orders.values()}
-    structures = {
-        key: structure
-        for key, structure in state.structures.items()
-        if not structure.is_flat or key in owners
-    }
+    structures = _only(state.structures, lambda key, structure: not structure.is_flat or key in owners)
     portfolio = state.portfolio.carry(time - EXECUTIONS_KEPT)
     kept = {
         *state.lines,
@@ -169,22 +167,23 @@ def tidy(state: EngineState, time: datetime) -> EngineState:
         *(fill.con_id for fill in portfolio.fills.values()),
         *(leg.contract.con_id for structure in structures.values() for leg in structure.combo.legs),
     }
-    contracts = {
-        con_id: contract
-        for con_id, contract in state.contracts.items()
-        if contract.right is None or con_id in kept
-    }
-    told = {about: at for about, at in state.held_at.items() if time - at < ENDED_ORDERS_KEPT}
+    told = _only(state.held_at, lambda _, at: time - at < ENDED_ORDERS_KEPT)
     return replace(
         state,
         orders=orders,
         structures=structures,
-        contracts=contracts,
+        contracts=_only(state.contracts, lambda con_id, contract: contract.right is None or con_id in kept),
         portfolio=portfolio,
-        last_held={about: text for about, text in state.last_held.items() if about in told},
-        held_since={about: count for about, count in state.held_since.items() if about in told},
+        last_held=_only(state.last_held, lambda about, _: about in told),
+        held_since=_only(state.held_since, lambda about, _: about in told),
         held_at=told,
     )
+
+
+def _only(known: Mapping[K, V], is_kept: Callable[[K, V], bool]) -> Mapping[K, V]:
+    """What is kept of a mapping: the mapping itself when that is all of it, as nearly always."""
+    kept = {key: value for key, value in known.items() if is_kept(key, value)}
+    return known if len(kept) == len(known) else kept
 
 
 def with_order(state: EngineState, line: OrderLine) -> EngineState:

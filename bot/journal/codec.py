@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, time
 from enum import Enum
 from functools import cache
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import orjson
@@ -118,14 +119,37 @@ def _generic_decoder(kind: Any, origin: Any, arguments: tuple[Any, ...]) -> Deco
         item = _decoder(arguments[0])
         return lambda plain: tuple([item(element) for element in plain])
     if origin is tuple:
-        items = [_decoder(argument) for argument in arguments]
-        return lambda plain: tuple([read(element) for read, element in zip(items, plain, strict=True)])
+        return _row_decoder(arguments)
     if origin is frozenset:
         item = _decoder(arguments[0])
         return lambda plain: frozenset(item(element) for element in plain)
     if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
         return _mapping_decoder(_key_decoder(arguments[0]), _decoder(arguments[1]))
     raise TypeError(f"no canonical form for {kind}")
+
+
+def _row_decoder(arguments: tuple[Any, ...]) -> Decoder:
+    """Rows of a fixed length. One of scalars that have their types already, as a quote, is taken as it is."""
+    items = [_decoder(argument) for argument in arguments]
+
+    def read(plain: Any) -> Any:
+        return tuple([item(element) for item, element in zip(items, plain, strict=True)])
+
+    written = [_written_as(argument) for argument in arguments]
+    if not all(written):
+        return read
+    as_they_are = frozenset(product(*written))
+
+    def taken(plain: Any) -> Any:
+        return tuple(plain) if tuple(map(type, plain)) in as_they_are else read(plain)
+
+    return taken
+
+
+def _written_as(kind: Any) -> frozenset[type[Any]]:
+    """The types of parsed JSON that are a scalar of this kind already; none for what has to be read."""
+    kinds = frozenset(get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,))
+    return kinds if kinds <= _SCALARS | {type(None)} else frozenset()
 
 
 def _literal_decoder(allowed: tuple[Any, ...]) -> Decoder:

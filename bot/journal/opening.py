@@ -1,6 +1,7 @@
 """Opening a journal for a run: what the first record says, and the state the run continues from."""
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def opening_record(
     )
 
 
+@cache
 def _versions() -> tuple[tuple[str, str], ...]:
     found = []
     for name in _NAMED_PACKAGES:

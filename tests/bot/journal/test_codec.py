@@ -133,3 +133,15 @@ def test_a_value_of_no_allowed_kind_does_not_read_back() -> None:
         decode(Chosen, b'{"way":"left","counts":{}}')
     with pytest.raises(ValueError, match="a mapping is not made of"):
         decode(Chosen, b'{"way":"up","counts":[1]}')
+
+
+def test_a_row_of_numbers_reads_back_with_the_types_of_its_fields() -> None:
+    row: Any = tuple[int, float | None, float | None]
+    for plain, types in (
+        ([1, 2.0, None], (int, float, type(None))),
+        ([1, 2, None], (int, float, type(None))),
+        ([1, None, 3], (int, type(None), float)),
+    ):
+        assert tuple(map(type, restore(row, plain))) == types
+    with pytest.raises(ValueError, match="zip"):
+        restore(row, [1, 2.0])
