@@ -21,6 +21,7 @@ from config.rule_kinds import (
     Signed,
     StandardDeviations,
     counts_among,
+    exit_after_entry,
     expiry_window,
 )
 from config.settings import Section
@@ -72,10 +73,7 @@ class TrancheSection(Section):
         expiry_window(
             self.min_dte, self.target_dte, self.max_dte, VIX_EXPIRY_GAP_MAX_DAYS, "monthly VIX expiries"
         )
-        if self.exit.exit_dte >= self.min_dte:
-            raise ValueError(
-                "exit.exit_dte must be below min_dte, or a tranche is sold on the day it is bought"
-            )
+        exit_after_entry(self.exit.exit_dte, self.min_dte, "a tranche is sold on the day it is bought")
         if self.instrument == "call_spread" and self.width_min_pts == 0.0 and self.short_delta == 0.0:
             raise ValueError("a call_spread needs width_min_pts or short_delta")
         if self.short_delta >= self.long_delta:

@@ -48,6 +48,12 @@ def expiry_window(min_dte: int, target_dte: int, max_dte: int, gap_days: int, wh
         )
 
 
+def exit_after_entry(exit_dte: int, min_dte: int, otherwise: str) -> None:
+    """Refuse a time exit that is due already on the day of an entry."""
+    if exit_dte >= min_dte:
+        raise ValueError(f"exit.exit_dte must be below min_dte, or {otherwise}")
+
+
 class EntryWalk(Section):
     """How a limit walks from patient to final: shares of the half spread beyond the mid, and for how long."""
 

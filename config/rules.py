@@ -23,6 +23,7 @@ from config.rule_kinds import (
     QuoteAge,
     Ratio,
     Seconds,
+    exit_after_entry,
     expiry_window,
 )
 from config.settings import Section
@@ -94,10 +95,7 @@ class CondorRules(EntryWalk):
         expiry_window(
             self.min_dte, self.target_dte, self.max_dte, CONDOR_EXPIRY_GAP_MAX_DAYS, "Friday SPXW expiries"
         )
-        if self.exit.exit_dte >= self.min_dte:
-            raise ValueError(
-                "exit.exit_dte must be below min_dte, or a condor is closed on the day it is opened"
-            )
+        exit_after_entry(self.exit.exit_dte, self.min_dte, "a condor is closed on the day it is opened")
         if self.credit_min_of_width_fraction >= self.credit_max_of_width_fraction:
             raise ValueError("credit_min_of_width_fraction must be below credit_max_of_width_fraction")
         if not time(9, 30) <= self.entry_start_time < self.entry_end_time <= time(16, 0):
