@@ -41,6 +41,20 @@ class BrokerUnreachableError(BrokerError):
     """Nothing answers where the gateway should be, or it does not finish its greeting."""
 
 
+class PortTakenError(AlvhError):
+    """The port that was asked for is in use."""
+
+    exit_code = 78
+
+
+class EmbeddedGatewayError(BrokerUnreachableError):
+    """The embedded gateway did not start, for a reason it gave, with the exit code of that reason."""
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+
+
 class NotPaperAccountError(BrokerError):
     """The gateway serves an account that is not the allow-listed paper account."""
 

@@ -7,7 +7,6 @@ same ports.
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,11 +19,11 @@ from typing import Any, Self
 import orjson
 
 from bot.control.options import SCENARIO
-from bot.errors import BrokerUnreachableError
+from bot.errors import BrokerUnreachableError, EmbeddedGatewayError, PortTakenError
 from bot.events import Alert
 
 GATEWAY_START_S = 20.0
-LOOK_INTERVAL_S, PROBE_S = 0.25, 1.0
+LOOK_INTERVAL_S = 0.25
 RESTART_FIRST_S, RESTART_MAX_S = 0.5, 30.0
 
 
@@ -76,23 +75,21 @@ class EmbeddedGateway:
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
         )
-        try:
-            facts = _first_line(self.process)
-        except BrokerUnreachableError as error:
-            if not self._is_taken():
-                raise
-            raise BrokerUnreachableError(
-                f"{error}\n`alvh run` without --config starts a gateway of its own, and something listens on"
-                f" port {self.port} already.\nTo trade on a gateway that runs: `alvh run --config"
-                f" config/paper.toml --port {self.port}`; to leave it alone: another port with --port"
-            ) from error
+        facts = _first_line(self.process)
+        if "error" in facts:
+            self.process.wait(timeout=GATEWAY_START_S)
+            raise self._failure(facts)
         self.port, self.pages_port = int(facts["port"]), int(facts["pages_port"])
 
-    def _is_taken(self) -> bool:
-        """Whether somebody listens on the port."""
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), PROBE_S):
-            return self.port > 0
-        return False
+    def _failure(self, facts: dict[str, Any]) -> BrokerUnreachableError:
+        """Why the child did not start, as it told; on a port that is taken a gateway may run already."""
+        text = f"the embedded gateway did not start: {facts['text']}"
+        if facts["error"] != PortTakenError.__name__:
+            return EmbeddedGatewayError(text, int(facts["exit_code"]))
+        return BrokerUnreachableError(
+            f"{text}\n`alvh run` without --config starts a gateway of its own. To trade on one that runs"
+            f" already: `alvh run --config config/paper.toml --port {self.port}`"
+        )
 
     async def keep_alive(self, tell: Callable[[Alert], None]) -> None:
         """Start the child again whenever it has ended, ever more slowly while it does not start.

@@ -6,18 +6,21 @@ be by now.
 """
 
 import asyncio
+import errno
+import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from bot.clock import WallClock
 from bot.control.options import SCENARIO
-from bot.errors import WrongUsageError
+from bot.errors import PortTakenError, WrongUsageError
 from config.errors import AlvhError
 from market.sessions import (
     MARKET_TZ,
@@ -85,11 +88,27 @@ def run_gateway(
     sparse_chains: bool = False,
     restart: str | None = None,
 ) -> None:
-    """Serve until stopped by SIGTERM or SIGINT. Raises GatewayError, or WrongUsageError."""
+    """Serve until stopped by SIGTERM or SIGINT. Raises GatewayError, PortTakenError or WrongUsageError.
+
+    With `until_eof` a failure to start is one JSON line on standard output in place of the announcement.
+    """
     steered = Controls(speed, faults, script, control_port, sparse_chains, restart)
-    asyncio.run(
-        serve(port, seed, history, state, at, account, pages, until_eof, scenario, steered, _announce)
-    )
+    announced: list[bool] = []
+
+    def announce(facts: dict[str, object]) -> None:
+        announced.append(True)
+        _announce(facts)
+
+    try:
+        asyncio.run(
+            serve(port, seed, history, state, at, account, pages, until_eof, scenario, steered, announce)
+        )
+    except AlvhError as error:
+        if announced or not until_eof:
+            raise
+        # A parent that waits for the first line tells its user the reason, once and with its own remedy.
+        _announce({"error": type(error).__name__, "text": str(error), "exit_code": error.exit_code})
+        sys.exit(error.exit_code)
 
 
 async def serve(
@@ -123,13 +142,10 @@ async def serve(
     server, page_server = GatewayServer(box.gateway, port), PageServer(market, pages)
     control = None if controls.port is None else ControlPort(box, controls.port)
     box.gateway.step()
-    try:
-        await page_server.start()
-        if control is not None:
-            await control.start()
-        await server.start()
-    except OSError as error:
-        raise GatewayError(f"port {port}: {error.strerror}; choose another with --port") from error
+    await _listening(page_server.start(), pages, "--pages-port")
+    if control is not None:
+        await _listening(control.start(), controls.port, "--control-port")
+    await _listening(server.start(), port, "--port")
     announce(
         {
             "port": server.port,
@@ -147,6 +163,16 @@ async def serve(
     exchange.checkpoint()
     if store is not None:
         store.close()
+
+
+async def _listening(starting: Coroutine[Any, Any, None], port: int | None, option: str) -> None:
+    """Start to listen. Raises PortTakenError, or GatewayError where the port cannot be had otherwise."""
+    try:
+        await starting
+    except OSError as error:
+        kind = PortTakenError if error.errno == errno.EADDRINUSE else GatewayError
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise kind(f"port {port}: {reason}; choose another with {option}") from error
 
 
 def _box(exchange: Exchange, wall: WallClock, controls: Controls) -> PaperBox:

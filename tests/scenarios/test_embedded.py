@@ -90,6 +90,23 @@ def test_a_run_whose_port_is_taken_names_the_way_to_the_gateway_that_runs(house:
         "ALVH__GATEWAY__STATE_FOLDER": str(house.folder / "another"),
     }
     done = run_once(["run", "--journal", str(house.folder / "journal")], variables)
-    assert done.returncode == 69
-    assert "Traceback" not in done.stderr
-    assert f"`alvh run --config config/paper.toml --port {house.port}`" in done.stderr
+    why, remedy = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (69, "")
+    assert why == (
+        f"alvh: the embedded gateway did not start: port {house.port}: Address already in use; "
+        "choose another with --port"
+    )
+    assert remedy.endswith(f"`alvh run --config config/paper.toml --port {house.port}`")
+
+
+def test_a_run_whose_gateway_cannot_start_says_so_once_and_ends_with_the_reasons_own_code(
+    house: House,
+) -> None:
+    no_folder = house.folder / "file"
+    no_folder.touch()
+    variables = {"ALVH__GATEWAY__STATE_FOLDER": str(no_folder / "gateway")}
+    done = run_once(["run", "--journal", str(house.folder / "journal")], variables)
+    (why,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (78, "")
+    assert why.startswith(f"alvh: the embedded gateway did not start: {no_folder}")
+    assert why.endswith("give a folder")

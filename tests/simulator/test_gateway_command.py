@@ -83,6 +83,29 @@ def test_a_gateway_that_ends_with_its_input_and_has_none_ends_at_once_and_cleanl
     assert json.loads(done.stdout)["port"]
 
 
+@pytest.mark.parametrize("option", ["--port", "--pages-port", "--control-port"])
+def test_a_port_that_is_taken_is_told_once_with_its_option_to_a_parent_as_its_first_line(option: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        text = f"port {port}: Address already in use; choose another with {option}"
+        words = [*COMMAND, option, str(port)]
+        alone = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        assert (alone.returncode, alone.stdout, alone.stderr) == (78, "", f"alvh: {text}\n")
+        if option != "--port":
+            return
+        child = subprocess.run(
+            [*words, "--until-eof"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (child.returncode, child.stderr) == (78, "")
+    assert json.loads(child.stdout) == {"error": "PortTakenError", "text": text, "exit_code": 78}
+
+
 def test_a_script_cannot_go_on_with_a_kept_account(tmp_path: Path) -> None:
     code, told = refused("--script", "any.toml", "--state", str(tmp_path / "state"))
     assert (code, "--state" in told) == (2, True)
