@@ -21,7 +21,7 @@ from market.sessions import MARKET_TZ
 from market.tick import COMBO_TICK, round_down
 from strategies.base import Evaluation, Gate, Intent, MarketSnapshot, Proposal, Reading, Structure
 from strategies.condor_entry import Shorts, hours_gate, look
-from strategies.condor_exit import SHIFT_OF, STRATEGY, Due, side_of, width_of
+from strategies.condor_exit import SHIFT_OF, STRATEGY, side_of, width_of
 from strategies.costs import FEE_PER_CONTRACT_USD, limits
 from strategies.expiry_parity import spot_of
 from strategies.ladder import Ladder, ladder
@@ -63,16 +63,16 @@ def pending(
 ) -> tuple[Shift, ...]:
     """The shifts of this moment: of condors whose time exit calls for one, or that were closed by it.
 
-    `due` is by structure what its exit is due for at this look. Once a close is at work, what was decided
-    with it holds whatever is measured since, also while a time exit waits for its next order. A shift ends
-    when its successor has opened and nothing of it works any more, or when its condor was closed for another
-    reason.
+    `due` is by structure what its exit is due for at this look. Once a close was sent, what was decided with
+    it holds whatever is measured since, until another close is sent in its place: an execution of the first
+    may come late, long after it was given up. A shift ends when its successor has opened and nothing of it
+    works any more, or when its condor was closed for another reason.
     """
     known = {one.structure_id: one for one in shifts}
     kept = []
     for name, origin in structures.items():
         one, reason = known.get(name), due.get(name, "")
-        if origin.is_flat or name in working or (one is not None and reason == Due.TIME):
+        if origin.is_flat or name in working or (one is not None and reason not in _RIGHT_OF):
             reason = origin.closed_reason
         right = _RIGHT_OF.get(reason)
         if right is None or (one is None and origin.is_flat):  # flat and unknown: of an earlier session

@@ -278,6 +278,39 @@ def test_what_is_measured_while_the_close_works_does_not_lose_the_shift(is_quote
     assert looks([closed(origin, 16.0)], world, after, rules(), "10:12")[1].proposals
 
 
+@pytest.mark.parametrize(
+    ("spot", "sigma", "meanwhile"), [(3300.0, 0.05, Due.PROFIT), (2800.0, 0.18, Due.STOP)]
+)
+def test_a_close_given_up_unfilled_whose_execution_comes_late_is_followed_whatever_was_due_meanwhile(
+    spot: float, sigma: float, meanwhile: Due
+) -> None:
+    world, _ = market(3160.0)
+    origin = condor(world)
+    state, _ = looks([origin], world, CondorState(), rules())
+    given_up = replace(origin, closed_reason=Due.SHIFT_PUTS.value)
+    world.spot, world.sigma = spot, sigma
+    state, found = looks([given_up], world, state, rules(), "10:10")
+    assert f"exit due: {meanwhile.value}" in [gate.detail for gate in found.gates]
+    world.spot, world.sigma = 3160.0, 0.18
+    after, found = looks([closed(origin, 16.0)], world, state, rules(), "10:20")
+    assert [one.structure_id for one in after.shifts] == [NAME]
+    assert [one.follows for one in found.proposals] == [NAME]
+    # Once another close has been decided in its place, that one's reason counts.
+    other, _ = looks([closed(origin, 16.0, due=meanwhile)], world, state, rules(), "10:20")
+    assert not other.shifts
+
+
+def test_a_shift_whose_close_was_never_sent_ends_when_something_else_is_due() -> None:
+    world, _ = market(3160.0)
+    origin = condor(world)
+    state, _ = looks([origin], world, CondorState(), rules())
+    assert state.shifts
+    world.spot, world.sigma = 3300.0, 0.05
+    after, found = looks([origin], world, state, rules(), "10:10")
+    assert [one.reason for one in found.proposals] == [Due.PROFIT.value]
+    assert not after.shifts
+
+
 def test_a_close_at_work_alone_makes_the_shift_known_and_its_side_is_that_of_the_close() -> None:
     world, _ = market(3160.0)
     at_work = replace(condor(world), closed_reason=Due.SHIFT_CALLS.value)
