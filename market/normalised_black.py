@@ -99,6 +99,8 @@ def implied_deviation_scalar(x: float, price: float) -> tuple[float, float]:
         e = 0.3
     s *= 1.0 + e / (1.0 - 2.0 * e)
     for _ in range(_COLD_STEPS):
+        if not 0.0 < s < LARGEST_S:
+            break  # NaN too: the guess overflows for the smallest of all prices
         h, half = x / s, 0.5 * s
         near, far = -(h + half) * SQRT_HALF, -(h - half) * SQRT_HALF
         if near > -_PLAIN_WITHIN and far < _PLAIN_WITHIN:
@@ -117,8 +119,6 @@ def implied_deviation_scalar(x: float, price: float) -> tuple[float, float]:
         limit = _SETTLED_NEWTON_STEP * elasticity if elasticity < 1.0 else _SETTLED_NEWTON_STEP
         if -limit <= newton <= limit:
             return s, elasticity
-        if not 0.0 < s < LARGEST_S:
-            break
     return _bisected(x, log_price)
 
 
@@ -221,8 +221,13 @@ def _householder_step(
 
 
 def _bisected(x: float, log_price: float) -> tuple[float, float]:
-    """One element on a bracket, for prices so near their upper bound that no step settles."""
+    """One element on a bracket, for prices so near their upper bound that no step settles.
+
+    An elasticity of zero says that the price lies beyond the bracket: nothing there resolves it.
+    """
     low, high = 1e-9, LARGEST_S
+    if _log_black(x, high)[0] < log_price:
+        return high, 0.0
     for _ in range(_BISECTIONS):
         s = math.sqrt(low * high)
         if _log_black(x, s)[0] < log_price:

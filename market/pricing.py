@@ -48,7 +48,7 @@ class VolatilityFault(IntEnum):
     NON_POSITIVE_PRICE = 4
     BELOW_INTRINSIC = 5  # at or below the discounted intrinsic value
     ABOVE_UPPER_BOUND = 6  # at or above D F for a call, D K for a put
-    UNRESOLVED = 7  # the last bits of the price decide the volatility's eighth digit
+    UNRESOLVED = 7  # the last bits of the price, or of the arithmetic, decide the volatility's eighth digit
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ def volatility_and_delta(
     log_moneyness, root_t = log(forward / strike), sqrt(t_years)
     s, elasticity = implied_deviation_scalar(-abs(log_moneyness), scaled)
     unresolved = time_value * elasticity < price * (_PRICE_NOISE / _RESOLUTION)
-    if unresolved or elasticity < _SMALLEST_ELASTICITY:
+    if unresolved or elasticity < _SMALLEST_ELASTICITY or s < _PRICE_NOISE / _RESOLUTION:
         return None
     return s / root_t, sign * 0.5 * erfc(-sign * (log_moneyness / s + 0.5 * s) * SQRT_HALF)
 
@@ -271,6 +271,7 @@ def _implied(
         s, elasticity = implied_deviation(x, time_value / _flat(scale, shape, keep), start)
         unresolved = time_value * elasticity < _flat(p, shape, keep) * _NOISE_0D
         unresolved |= elasticity < _SMALLEST_ELASTICITY_0D
+        unresolved |= s < _NOISE_0D
         s /= _flat(root_t, shape, keep)
     fault = np.zeros(s.shape, dtype=np.int8)
     if np.count_nonzero(unresolved):

@@ -226,6 +226,10 @@ FAULTS = [
     (20.0 + 1e-13, 100.0, 80.0, 0.1, 1.0, True, VolatilityFault.UNRESOLVED),
     (100.0 - 1e-9, 100.0, 110.0, 0.1, 1.0, True, VolatilityFault.UNRESOLVED),
     (1e-300, 100.0, 110.0, 0.1, 1.0, True, VolatilityFault.UNRESOLVED),
+    (1e-20, 100.0, 100.0, 0.1, 1.0, True, VolatilityFault.UNRESOLVED),  # at the money: both terms of it equal
+    (1e-10, 6000.0, 6000.0, 0.1, 1.0, True, VolatilityFault.UNRESOLVED),
+    (1e-289, 1e160, 1e140, 0.1, 1.0, False, VolatilityFault.UNRESOLVED),  # the price in its unit is zero
+    (6.8e-166, 1e165, 1e-165, 1.0, 1.0, False, VolatilityFault.UNRESOLVED),  # a deviation of 39
 ]
 
 

@@ -72,3 +72,29 @@ def test_a_price_gives_its_volatility_back_or_is_refused_by_both(
     assert (found is None) == bool(np.isnan(both.sigma))
     if found is not None:
         assert found[0] == pytest.approx(float(both.sigma), rel=1e-10)
+
+
+BEYOND_THE_STEPS = [
+    # price, forward, strike, is_call: at one year and undiscounted
+    (60.0, 100.0, 300_000.0, True),  # a deviation of four, where the guess is held back
+    (100.0 - 1e-3, 100.0, 100.0, True),  # near the upper bound
+    (6.8e-166, 1e165, 1e-165, False),  # the deviation is 39
+    (1e-289, 1e128, 1e-62, False),  # the guess overflows
+    (1.0, 1e140, 1e-20, False),  # in its unit a price of 1e-60
+]
+
+
+@pytest.mark.parametrize(("price", "forward", "strike", "is_call"), BEYOND_THE_STEPS)
+def test_what_no_step_settles_is_bracketed_by_both_alike(
+    price: float, forward: float, strike: float, is_call: bool
+) -> None:
+    wanted = implied_volatility(price, forward, strike, 1.0, 1.0, is_call)
+    found = volatility_and_delta(price, forward, strike, 1.0, 1.0, is_call)
+    assert (found is None) == bool(np.isnan(wanted.sigma))
+    if found is not None:
+        assert found[0] == pytest.approx(float(wanted.sigma), rel=1e-9)
+
+
+def test_prices_whose_unit_is_infinite_have_no_volatility() -> None:
+    assert volatility_and_delta(1.0, 1e200, 1e200, 0.1, 1.0, True) is None
+    assert np.isnan(implied_volatility(1.0, 1e200, 1e200, 0.1, 1.0, True).sigma)
