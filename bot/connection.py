@@ -52,7 +52,7 @@ class Daemonry:
     now: Callable[[], datetime]
     state: Callable[[], EngineState]
     take: Callable[[Event], Awaitable[None]]
-    durable: Callable[[], Awaitable[None]]
+    durable: Callable[[], Awaitable[object]]
     post: Callable[[Event], None]
     drain: Callable[[], Awaitable[None]]
     account: Callable[[datetime], Awaitable[None]]

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from bot import schedule
 from bot.clock import Clock
 from bot.connection import IDLE_SILENCE_MAX, SILENCE_MAX, Connection, Daemonry
+from bot.dispatch import WIRE, Dispatch, is_opening
 from bot.engine.decide import look_overdue, may_evaluate
 from bot.engine.halting import stands
 from bot.engine.step import step
@@ -21,21 +22,13 @@ from bot.errands import Errands
 from bot.errors import BrokerError, CrashLoopError, NotPaperAccountError
 from bot.events import (
     Alert,
-    AskMargin,
-    CancelOrder,
-    Command,
     Connected,
     Event,
     Halted,
-    ListOptions,
     Opened,
     OrderEvidence,
-    PlaceOrder,
-    Reconcile,
-    ReplaceOrder,
     RequestFailed,
     Stopping,
-    StreamLines,
     TimedEvent,
 )
 from bot.host import HostWatch
@@ -47,15 +40,12 @@ from bot.operation import Operated, Operation
 from bot.port import BrokerPort, Observers, SlowFeeds
 from bot.stopping import StopAskedError, StopSignal
 from bot.switch import KillSwitch
-from strategies.base import Intent
 
 UNCLEAN_STARTS_MAX = 6
 CRASH_LOOP_WINDOW = timedelta(minutes=10)
 ACCOUNT_INTERVAL = timedelta(seconds=30)
 BEHIND_MAX = timedelta(seconds=2)
 STOP_DEADLINE_S, STOP_LOOK_S = 7.0, 0.2
-
-_WIRE = (PlaceOrder, ReplaceOrder, CancelOrder)
 
 
 class Daemon:
@@ -95,7 +85,7 @@ class Daemon:
         self._errands = Errands(self.post)
         self._stop = StopSignal()
         self._taking = asyncio.Lock()
-        self._switch = switch
+        self._dispatch = Dispatch(broker, self._errands, observers, switch, lambda: self.state)
         self._last_time = journal.state.time
         self._account_at: datetime | None = None
         self._evaluation_at = FAR_FUTURE
@@ -207,7 +197,8 @@ class Daemon:
             await self._connection.make(connected)
             await self._trade(until)
             if operating is not None:
-                operating.cancel()
+                async with self._taking:  # never in the midst of an event: its commands would be lost
+                    operating.cancel()
             await self._wind_down()
 
     async def _halt_for_good(self, error: BaseException, time: datetime) -> None:
@@ -315,14 +306,11 @@ class Daemon:
         # Seconds of the loop: market time may stand still, and a stop has only so many.
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + STOP_DEADLINE_S
-        while self._is_opening() and self.state.connected and loop.time() < deadline_s:
+        while is_opening(self.state) and self.state.connected and loop.time() < deadline_s:
             await asyncio.sleep(STOP_LOOK_S)
             await self._drain()
         await self._drain()
         self._errands.cancel()
-
-    def _is_opening(self) -> bool:
-        return any(line.intent is Intent.OPEN for line in self.state.working())
 
     # --- one event
 
@@ -339,47 +327,13 @@ class Daemon:
             self._journal.append(time, "Decision", decision)
         for command in done.commands:
             self._journal.append(time, type(command).__name__, command)
-        if any(isinstance(command, _WIRE) for command in done.commands):
-            await self._durability.now(time)
+        is_late = False
+        if any(isinstance(command, WIRE) for command in done.commands):
+            is_late = await self._durability.now(time)
         for decision in done.decisions:
             self._observers.decision(time, decision)
         for command in done.commands:
-            self._execute(time, command)
-
-    def _execute(self, time: datetime, command: Command) -> None:
-        if isinstance(command, _WIRE):
-            self._send(time, command)
-        elif isinstance(command, StreamLines):
-            self._broker.stream(command.con_ids)
-        elif isinstance(command, ListOptions):
-            self._errands.start(self._broker.list_options(command))
-        elif isinstance(command, AskMargin):
-            self._errands.start(self._broker.margin.ask(command))
-        elif isinstance(command, Reconcile):
-            self._errands.start(self._broker.reconcile())
-        else:
-            self._observers.alert(time, command)
-
-    def _send(self, time: datetime, command: PlaceOrder | ReplaceOrder | CancelOrder) -> None:
-        """Put an order message on the wire.
-
-        One that cannot go out leaves its order as it stands: evidence about it falls due, and reconciliation
-        settles it.
-        """
-        if self._switch is not None and self._switch.is_pulled and not isinstance(command, CancelOrder):
-            self._observers.alert(time, Alert("error", "order.not_sent", f"{command.order_ref}: halted"))
-            return
-        try:
-            if isinstance(command, PlaceOrder):
-                self._broker.place(command)
-            elif isinstance(command, ReplaceOrder):
-                self._broker.replace(command)
-            else:
-                self._broker.cancel(command)
-        except NotPaperAccountError:
-            raise
-        except BrokerError as error:
-            self._observers.alert(time, Alert("error", "order.not_sent", f"{command.order_ref}: {error}"))
+            self._dispatch.execute(time, command, is_late=is_late)
 
     # --- durability and time
 

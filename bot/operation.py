@@ -24,7 +24,7 @@ class Operated:
 
     state: Callable[[], EngineState]
     take: Callable[[Event], Awaitable[None]]
-    durable: Callable[[], Awaitable[None]]
+    durable: Callable[[], Awaitable[object]]
     reconcile: Callable[[], Awaitable[Reconciled]]
 
 

@@ -30,15 +30,20 @@ class Durability:
         self._committed_at: datetime | None = None
         self._checkpoint_at: datetime | None = None
 
-    async def now(self, time: datetime) -> None:
-        """Return once everything appended so far is durable. Raises JournalError."""
+    async def now(self, time: datetime) -> bool:
+        """Return once everything appended so far is durable, and whether that took more than SLOW_S.
+
+        Raises JournalError.
+        """
         self._committed_at = time
         self._count = self._journal.count
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         await self._commit(self._journal)
-        if loop.time() - began_s > SLOW_S:
+        is_slow = loop.time() - began_s > SLOW_S
+        if is_slow:
             self._slow_at_s = loop.time()
+        return is_slow
 
     @property
     def is_on_reserve(self) -> bool:

@@ -27,6 +27,7 @@ from bot.broker.orders import OrderDesk
 from bot.broker.quotes import LineBook
 from bot.broker.requests import Requests
 from bot.daemon import Daemon
+from bot.dispatch import Dispatch
 from bot.engine.book import apply_execution, with_order
 from bot.engine.state import EngineState, OrderLine
 from bot.errors import BrokerError
@@ -320,12 +321,12 @@ _EVALUATE = bot.engine.decide.evaluate
 # ---------------------------------------------------------------------- operations
 
 
-def untold(daemon: Daemon, time: datetime, command: Any) -> None:
+def untold(dispatch: Dispatch, time: datetime, command: Any, **how: Any) -> None:
     if not isinstance(command, Alert):
-        _EXECUTE(daemon, time, command)
+        _EXECUTE(dispatch, time, command, **how)
 
 
-_EXECUTE = Daemon._execute
+_EXECUTE = Dispatch.execute
 SEAL = bot.journal.writer.seal
 
 

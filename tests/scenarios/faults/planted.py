@@ -29,6 +29,7 @@ from bot.broker.orders import OrderDesk
 from bot.broker.requests import Requests
 from bot.connection import Connection
 from bot.daemon import Daemon
+from bot.dispatch import Dispatch
 from bot.feeds import PublishedFeeds
 from bot.journal.durability import Durability
 from simulator.faults import Fault, FaultKind
@@ -185,7 +186,7 @@ BUGS: tuple[Bug, ...] = (
     Bug("I-22", "limits are reported, not enforced",
         lambda: patch.object(bot.engine.decide, "review", verdict(lambda size: size, keeps_checks=False)),
         session()),
-    Bug("I-23", "an alert reaches nobody", swap(Daemon, "_execute", untold),
+    Bug("I-23", "an alert reaches nobody", swap(Dispatch, "execute", untold),
         session(Mishap("disconnect", 3000.0, 0, Fault(FaultKind.DISCONNECT, for_s=5.0)))),
     Bug("I-24", "a record is not chained to the one before",
         swap(bot.journal.writer, "seal", lambda prefix, _: SEAL(prefix, "")), session()),
