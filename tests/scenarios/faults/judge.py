@@ -74,7 +74,7 @@ class Judge:
         self._gone: set[str] = set()
         self._garbles = False
         self._ended: set[str] = set()  # references of orders that came to their end
-        self._state = scene.state
+        self._state = self._held = scene.state
         self._busy_at: datetime = scene.start
 
     def accuse(self, invariant: str, text: str) -> None:
@@ -86,6 +86,7 @@ class Judge:
 
     def born(self, state: EngineState, journal: Path) -> None:
         """A life begins from the journal."""
+        self._held = state
         self.records.begin_life(journal, self._scene, state.orders)
         self._filled = {}
 
@@ -145,6 +146,7 @@ class Judge:
     def after_event(self, state: EngineState, event: Event) -> None:
         """The daemon has taken an event."""
         before, self._state = self._state, state
+        self._held = state
         if state.evaluated_at != before.evaluated_at:
             self._busy_at = self._now()
         if isinstance(event, AccountTaken):
@@ -258,7 +260,7 @@ class Judge:
                 self.accuse("I-27", f"a replay differs: {found.divergence}")
                 break
         else:  # a digest believes that nothing is changed in place; here every byte of both is new
-            if canonical(replayer.state) != canonical(self._state):
+            if canonical(replayer.state) != canonical(self._held):
                 self.accuse("I-27", "what the daemon holds at the end is not what its journal makes")
         return replayer.state
 
