@@ -54,6 +54,7 @@ class KnownOrder:
     reason: str = ""
     told: tuple[Any, ...] = ()
     statements: int = 0  # how often the broker has spoken about it
+    is_written: bool = True  # False while our own new order waits for its turn on the line
 
     def report(self) -> OrderReported:
         """The event for this order as it stands."""

@@ -28,6 +28,7 @@ class OrderDesk:
             contract=terms.contract,
             action=terms.action,
             quantity=terms.quantity,
+            is_written=False,
         )
         session.evidence.placed(order)
         self._write(session, order, terms)
@@ -42,9 +43,13 @@ class OrderDesk:
             self._write(session, order, OrderTerms(order.contract, order.action, order.quantity, price))
 
     def cancel(self, session: Session, order_ref: str) -> None:
-        """Ask for a working order's cancellation."""
+        """Ask for a working order's cancellation. What still waits for its turn is not sent any more."""
         order = self._working(session, order_ref)
-        if order is not None:
+        if order is None:
+            return
+        if session.outbox.withdraw(order_ref) and not order.is_written:
+            session.evidence.doubt(order_ref, "never written: cancelled while it waited for its turn")
+        else:
             order_id = order.order_id
             session.outbox.order(order_ref, lambda: session.client.cancelOrder(order_id, ""))
 
@@ -81,6 +86,7 @@ class OrderDesk:
                     order.order_ref, "never written: the gateway lost the broker meanwhile"
                 )
                 return
+            order.is_written = True
             session.client.placeOrder(order.order_id, terms.contract, raw)
 
         session.outbox.order(order.order_ref, send)

@@ -70,6 +70,12 @@ class Outbox:
         self._orders.append((order_ref, send))
         self.flush()
 
+    def withdraw(self, order_ref: str) -> bool:
+        """Take back what waits for this order; whether anything did."""
+        kept = deque(one for one in self._orders if one[0] != order_ref)
+        waited, self._orders = len(kept) < len(self._orders), kept
+        return waited
+
     def stream(self, con_ids: Iterable[int]) -> None:
         """Stream exactly these contracts from now on."""
         self._wanted = frozenset(con_ids)

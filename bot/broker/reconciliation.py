@@ -52,6 +52,7 @@ def _held(
     held: dict[int, int] = {}
     for raw, quantity in rows:
         contract = contracts.get(raw.conId) or from_client(raw)
-        if contract is not None and not is_settled(contract, now):
+        # A kind of contract we do not know is held all the same: what is not ours has to be noticed.
+        if raw.secType != "BAG" and (contract is None or not is_settled(contract, now)):
             held[raw.conId] = round(quantity)
     return tuple((con_id, held[con_id]) for con_id in sorted(held) if held[con_id])

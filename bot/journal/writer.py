@@ -258,7 +258,10 @@ class Journal:
 def _first_head(folder: Path) -> None:
     """Make the head file of a new journal, in one step."""
     temporary = folder / "head.new"
-    temporary.write_bytes(canonical({"count": 0, "head": GENESIS}))
+    with temporary.open("wb") as file:
+        file.write(canonical({"count": 0, "head": GENESIS}))
+        file.flush()
+        os.fsync(file.fileno())  # an empty head after a power cut would refuse every later start
     temporary.replace(folder / "head")
 
 

@@ -274,6 +274,25 @@ def test_fewer_messages_a_second_are_sent_where_the_rules_allow_fewer() -> None:
     at_the_desk(script, messages_per_s=12)
 
 
+def test_what_is_cancelled_while_it_waits_for_its_turn_is_never_written() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.settle(2)
+        for number in range(MESSAGES_PER_S + 1):
+            desk.broker.place(PlaceOrder(f"alvh:{number}", "1", condor(), 1, -1.0))
+        waiting = f"alvh:{MESSAGES_PER_S}"
+        desk.broker.replace(ReplaceOrder("alvh:0", -0.9))
+        desk.broker.cancel(CancelOrder("alvh:0", "halt"))
+        desk.broker.cancel(CancelOrder(waiting, "halt"))
+        await desk.settle(5)
+        (doubted,) = [event for event in desk.take() if isinstance(event, OrderReported)]
+        assert (doubted.order_ref, doubted.status) == (waiting, OrderStatus.UNKNOWN)
+        assert doubted.reason == "never written: cancelled while it waited for its turn"
+        assert len(desk.gateway.sent(3)) == MESSAGES_PER_S, "neither the waiting order nor the new limit"
+        assert len(desk.gateway.sent(4)) == 1
+
+    at_the_desk(script)
+
+
 def test_orders_never_written_when_the_socket_drops_are_in_doubt_one_by_one() -> None:
     async def script(desk: Desk) -> None:
         await desk.settle(2)

@@ -185,6 +185,20 @@ def test_settled_contracts_and_combo_lines_are_no_positions() -> None:
     at_the_desk(script, start=datetime(2020, 3, 18, 20, 5, tzinfo=UTC))
 
 
+def test_a_position_of_a_kind_we_do_not_know_is_listed_all_the_same() -> None:
+    async def script(desk: Desk) -> None:
+        def positions(_: list[str]) -> None:
+            desk.gateway.say(
+                61, 3, ACCOUNT, 4711, "T 2 1/2", "BOND", "", 0.0, "", "", "", "USD", "", "", 5, 99.0
+            )
+            desk.gateway.say(62, 1)
+
+        desk.gateway.answers = {61: positions}
+        assert (await desk.broker.reconcile()).positions == ((4711, 5),)
+
+    at_the_desk(script)
+
+
 def test_nothing_known_is_an_answer_of_its_own() -> None:
     async def script(desk: Desk) -> None:
         assert await desk.broker.reconcile() == Reconciled((), (), (), ())
