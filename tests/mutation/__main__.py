@@ -49,7 +49,7 @@ SUBJECTS = (
     ),
     Subject("bot/engine/adjusting.py", (f"{ENGINE}/test_adjusting.py",)),
     Subject("bot/broker/orders.py", (f"{BROKER}/test_orders.py",)),
-    Subject("bot/broker/pacing.py", (f"{BROKER}/test_pacing.py", f"{BROKER}/test_orders.py")),
+    Subject("bot/broker/pacing.py", (f"{BROKER}/test_pacing.py",)),
 )
 
 

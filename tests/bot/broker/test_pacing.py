@@ -123,4 +123,11 @@ def test_a_closed_outbox_names_the_orders_never_written_and_sends_nothing_more()
         await asyncio.sleep(5)
         assert [what for _, what in line.out] == ["a", "b", "c", "d"]
 
+    async def lines_alone(line: Line) -> None:
+        line.outbox.stream((1, 2, 3, 4))
+        assert line.outbox.close() == ()
+        await asyncio.sleep(5)
+        assert [what for _, what in line.out] == ["+1", "+2"]
+
     with_a_line(script)
+    with_a_line(lines_alone)
