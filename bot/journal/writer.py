@@ -11,8 +11,10 @@ the strength of it.
 import errno
 import fcntl
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -57,6 +59,7 @@ __all__ = [
 
 
 RESERVE, RESERVE_BYTES = "reserve", 4 * 2**20
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,15 +237,21 @@ class Journal:
                 os.fdatasync(self._file)  # a segment ends durable before the next one begins
                 os.close(self._file)
                 self._file = -1
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            self._file = self._with_room(partial(os.open, path, flags, 0o644))
             self._open_path = path
             sync_folder(self.folder)
         view = memoryview(data)
         while view:
+            view = view[self._with_room(partial(os.write, self._file, view)) :]
+
+    def _with_room(self, action: Callable[[], int]) -> int:
+        """What `action` returns; on a full disk it is tried again with what was set aside."""
+        while True:
             try:
-                view = view[os.write(self._file, view) :]
+                return action()
             except OSError as error:
-                if error.errno != errno.ENOSPC or not self._release_reserve():
+                if error.errno not in _NO_ROOM or not self._release_reserve():
                     raise
 
     def _release_reserve(self) -> bool:

@@ -332,6 +332,28 @@ def test_what_was_set_aside_is_given_back_once_when_others_fill_the_disk(
     journal.release()
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_what_was_set_aside_also_makes_room_for_the_file_of_a_new_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    journal, _ = Journal.open(tmp_path)
+    journal.set_aside()
+    write_records(journal, 1)
+    reserve, whole = tmp_path / RESERVE, os.open
+
+    def full_disk(path: Path | str, flags: int, *mode: int) -> int:
+        if reserve.exists() and str(path).endswith(".jsonl") and flags & os.O_CREAT:
+            raise OSError(code, os.strerror(code))
+        return whole(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", full_disk)
+    journal.append(FIRST_DAY + timedelta(days=1), "Alert", body(2))
+    journal.commit()
+    assert journal.is_on_reserve
+    assert len(list(tmp_path.glob("*.jsonl"))) == 2
+    journal.release()
+
+
 def test_a_disk_without_room_to_set_aside_is_left_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
