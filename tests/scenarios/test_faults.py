@@ -3,7 +3,12 @@
 import os
 import subprocess
 import sys
+from collections import Counter
+from pathlib import Path
 
+import pytest
+
+from tests.scenarios.faults import runs
 from tests.scenarios.faults.plans import KINDS, plan_of
 from tests.scenarios.faults.runs import be_quiet, kept_plans, live
 from tests.scenarios.processes import ROOT
@@ -39,6 +44,19 @@ def test_sessions_under_faults_hold_every_invariant() -> None:
 
 def test_the_same_session_in_another_process_leaves_the_same_journal_and_the_same_wire() -> None:
     assert digests(11, TWICE, "1") == digests(11, TWICE, "2")
+
+
+def test_a_session_that_failed_is_kept_once_as_small_as_it_became(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "seeds.txt"
+    file.write_text("171 5\n", encoding="utf-8")
+    monkeypatch.setattr(runs, "KEPT_SEEDS", file)
+    whole = plan_of(7)
+    part = whole.only(frozenset(whole.numbers[:1]))
+    for plan in (part, part, whole):
+        runs.keep(runs.Outcome(plan, (), Counter(), 1, 0, "", "", 1.0))
+    assert kept_plans()[1:] == [part, whole]
 
 
 def test_a_plan_is_the_seeds_alone_and_every_kind_of_fault_is_drawn() -> None:

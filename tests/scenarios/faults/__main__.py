@@ -1,7 +1,8 @@
 """`python -m tests.scenarios.faults SEED`: what strikes in this session, and whether everything held.
 
 `--seeds N` runs N of them and prints how often each fault fired; `--digests` prints the digests of journal
-and line, for a comparison between processes. A session that fails is made small and its command is printed.
+and line, for a comparison between processes. A session that fails is made small, its command is printed,
+and it is kept among those that every check runs.
 """
 
 import argparse
@@ -9,10 +10,21 @@ import json
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.scenarios.faults.page import FIRED
 from tests.scenarios.faults.plans import KINDS, plan_of
-from tests.scenarios.faults.runs import Outcome, be_quiet, kept_plans, live, live_many, processors, shrink
+from tests.scenarios.faults.runs import (
+    KEPT_SEEDS,
+    Outcome,
+    be_quiet,
+    keep,
+    kept_plans,
+    live,
+    live_many,
+    processors,
+    shrink,
+)
 
 MOST_SHRUNK = 3
 WARM_SESSIONS = 20  # of one process, until each kind of scene has been lived through
@@ -125,11 +137,14 @@ def many(seeds: range, processes: int, digests: bool, record: bool = False) -> i
         tell(f"never fired: {', '.join(never)}")
     for outcome in sorted(failed, key=lambda one: one.plan.seed)[:MOST_SHRUNK]:
         smaller = shrink(outcome)
+        keep(smaller)
         tell(f"FAILED {smaller.command}")
         tell(f"       {smaller.violations[0]}")
     for outcome in sorted(failed, key=lambda one: one.plan.seed)[MOST_SHRUNK:]:
         tell(f"FAILED {outcome.command}")
         tell(f"       {outcome.violations[0]}")
+    if failed:
+        tell(f"kept in {KEPT_SEEDS.relative_to(Path.cwd())}: commit it with what mends them")
     tell(f"{session_s / wall_s:,.0f} x real time per process ({wall_s / count:.2f} s a session)")
     tell(str(growth))
     tell(f"{count - len(failed)} passed, {len(failed)} failed")
