@@ -80,13 +80,15 @@ def covered_shorts(proposal: ProposedTrade, quantity: int, context: ReviewContex
 
 
 def closes_what_is_held(proposal: ProposedTrade, quantity: int, context: ReviewContext) -> Check:
-    """A close only takes away legs that its structure holds and never turns one round."""
+    """A close only takes away legs that its structure holds, at the broker too, and never turns one round."""
     if is_open(proposal):
         return Check("closes_what_is_held", None, "for closes", True)
     own = (stake for stake in context.stakes if stake.structure_id == proposal.structure_id)
     held = net_contracts((stake.combo, stake.quantity) for stake in own)
     for contract, count in context.loose:
         held[contract] = held.get(contract, 0) + count
+    for contract, count in context.missing:
+        held[contract] = held.get(contract, 0) - count
     beyond = 0
     for leg in proposal.combo.legs:
         change, has = leg.signed_ratio * quantity, held.get(leg.contract, 0)

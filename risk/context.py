@@ -103,6 +103,7 @@ class ReviewContext:
     index_levels: Mapping[str, float] = field(default_factory=dict)
     stakes: tuple[Stake, ...] = ()
     loose: tuple[tuple[Contract, int], ...] = ()
+    missing: tuple[tuple[Contract, int], ...] = ()  # signed contracts of both that the broker does not hold
     working: tuple[LiveOrder, ...] = ()
     used_refs: Container[str] = field(default_factory=frozenset)
     committed_usd: float = 0.0

@@ -98,8 +98,7 @@ def apply_execution(state: EngineState, executed: Executed, time: datetime) -> E
     fill, contract = executed.fill, executed.contract
     heard = state.portfolio.fills.get(execution_base(fill.exec_id))
     if heard is not None and heard.exec_id == fill.exec_id and _explains(state, fill, heard):
-        portfolio = state.portfolio.retold(fill)
-        return _book(replace(state, portfolio=portfolio), portfolio.fills[execution_base(fill.exec_id)], time)
+        return apply_retold(state, fill, time)
     if state.portfolio.knows(fill.exec_id) or fill.time < time - EXECUTIONS_KEPT:
         return state
     line = state.orders.get(fill.order_ref)
@@ -113,6 +112,12 @@ def apply_execution(state: EngineState, executed: Executed, time: datetime) -> E
         paid = None if corrected.commission is None else -corrected.commission
         state = _book(state, replace(corrected, quantity=-corrected.quantity, commission=paid), time)
     return _book(state, portfolio.fills[base], time)
+
+
+def apply_retold(state: EngineState, fill: Fill, time: datetime) -> EngineState:
+    """Count an execution that no order explained on the order it turns out to belong to."""
+    portfolio = state.portfolio.retold(fill)
+    return _book(replace(state, portfolio=portfolio), portfolio.fills[execution_base(fill.exec_id)], time)
 
 
 def _explains(state: EngineState, fill: Fill, heard: Fill) -> bool:

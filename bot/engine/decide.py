@@ -5,12 +5,13 @@ One evaluation tends the orders under way, lets each strategy look at the snapsh
 was. It also asks for the listings and quotes the strategies still need.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 
 from bot.engine.book import round_trips
 from bot.engine.break_evens import recalibrate
+from bot.engine.differences import missing
 from bot.engine.lines import LinePlan, standing_plan
 from bot.engine.margin import ask_margin, lacks_only_margin, told_margin
 from bot.engine.orders import hold, order_reference, place
@@ -332,6 +333,7 @@ def review_context(
             if quantity
         ),
         loose=_loose_legs(state, held),
+        missing=_known_contracts(state, missing(state)),
         working=tuple(_live_order(line) for line in state.orders.values() if _is_live(line)),
         used_refs=state.orders.keys(),
         committed_usd=_committed_usd(state),
@@ -378,7 +380,11 @@ def _loose_legs(
         for contract, ratio in structure.combo.signed:
             con_id = contract.con_id
             loose[con_id] = loose.get(con_id, 0) - quantity * ratio
-    known = ((state.contracts.get(con_id), count) for con_id, count in sorted(loose.items()) if count)
+    return _known_contracts(state, loose)
+
+
+def _known_contracts(state: EngineState, counts: Mapping[int, int]) -> tuple[tuple[Contract, int], ...]:
+    known = ((state.contracts.get(con_id), count) for con_id, count in sorted(counts.items()) if count)
     return tuple((contract, quantity) for contract, quantity in known if contract is not None)
 
 

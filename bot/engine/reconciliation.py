@@ -12,6 +12,8 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 from bot.engine.book import adopt, apply_commission, apply_execution, report_order, with_order
+from bot.engine.by_hand import take_closes
+from bot.engine.differences import told
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.engine.working import may_ask
 from bot.events import OrderReported, PositionMoved, Reconcile, Reconciled
@@ -50,7 +52,9 @@ def reconcile(state: EngineState, found: Reconciled, time: datetime) -> EngineSt
             state = _absent(state, line, theirs, time, doubt)
         elif line.absent_since is not None:
             state = with_order(state, replace(line, absent_since=None, disputed_since=None))
-    detail = _stranger(state, found.orders) or _half_filled(state, time) or _unequal(state, theirs, time)
+    state = take_closes(state, theirs, time)
+    faults = (_stranger(state, found.orders), _half_filled(state, time), _unequal(state, theirs, time))
+    detail = "; ".join(fault for fault in faults if fault)
     state = replace(state, reconciled=True, position_doubted=False)
     risk = state.risk.without(Cause.MISMATCH)
     if detail:
@@ -163,21 +167,27 @@ def _unheard_units(
 
 
 def _settle(state: EngineState, theirs: Mapping[int, int], time: datetime) -> EngineState:
-    """Drop what has settled and the broker no longer shows; structures end with their last leg."""
+    """Drop what has settled and the broker no longer shows; structures end with their last leg.
+
+    Also one whose legs a person has closed at the broker: its day ends it, whatever became of them.
+    """
+    ours = state.portfolio.positions()
+    watched = {con_id for structure in state.structures.values() for con_id in structure.legs}
     gone = {
         con_id
-        for con_id in state.portfolio.positions()
+        for con_id in {*ours, *watched}
         if con_id not in theirs
         and (contract := state.contracts.get(con_id)) is not None
         and is_settled(contract, time)
     }
-    structures = {
-        key: replace(structure, settled=True, closed_reason="expired and settled in cash")
-        if structure.legs and gone.issuperset(structure.legs)
-        else structure
-        for key, structure in state.structures.items()
-    }
-    return replace(state, structures=structures, portfolio=state.portfolio.settle(sorted(gone)))
+    structures = dict(state.structures)
+    for key, structure in state.structures.items():
+        if structure.legs and gone.issuperset(structure.legs):
+            held = any(con_id in ours for con_id in structure.legs)
+            reason = "expired and settled in cash" if held else "expired; it was not held any more"
+            structures[key] = replace(structure, settled=True, closed_reason=reason)
+    settled = sorted(gone.intersection(ours))
+    return replace(state, structures=structures, portfolio=state.portfolio.settle(settled))
 
 
 def _stranger(state: EngineState, reports: tuple[OrderReported, ...]) -> str:
@@ -203,21 +213,21 @@ def _half_filled(state: EngineState, time: datetime) -> str:
 
 
 def _unequal(state: EngineState, theirs: Mapping[int, int], time: datetime) -> str:
-    """A contract of which broker, executions and structures do not hold the same, or nothing."""
+    """The contracts of which broker, executions and structures do not hold the same, or nothing."""
     ours = {con_id: position.quantity for con_id, position in state.portfolio.positions().items()}
     watched: dict[int, int] = {}
     for structure in state.structures.values():
         for con_id, quantity in structure.legs.items():
             watched[con_id] = watched.get(con_id, 0) + quantity
+    differing = []
     for con_id in sorted({*ours, *theirs, *watched}):
         contract = state.contracts.get(con_id)
         if contract is not None and is_settled(contract, time):
             continue
         mine, broker, legs = ours.get(con_id, 0), theirs.get(con_id, 0), watched.get(con_id, 0)
         if not mine == broker == legs:
-            name = contract.describe() if contract is not None else f"contract {con_id}"
-            return f"{name}: journal {mine}, broker {broker}, structures {legs}"
-    return ""
+            differing.append(told(contract, con_id, mine, broker, legs))
+    return "; ".join(differing)
 
 
 def _nothing_due(state: EngineState, time: datetime) -> EngineState:

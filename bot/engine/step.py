@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from bot.engine import book, liquidity, signals
+from bot.engine.by_hand import told
 from bot.engine.decide import evaluate, may_evaluate, nothing_read_changed
 from bot.engine.decision import Decision, Verb
 from bot.engine.fill_costs import with_costs
@@ -249,9 +250,9 @@ def _reconciled(state: EngineState, event: Reconciled, time: datetime) -> Step:
     state = replace(book.refresh_unknown(reconcile(state, event, time)), look_due=True)
     done = Step(state, (), cancel_contradicted(before, event.orders))
     done = replace(done, commands=done.commands + renumbered(before, state))
-    done = replace(done, commands=done.commands + corrected(before, event.executions))
+    done = replace(done, commands=done.commands + corrected(before, event.executions) + told(before, state))
     for ref, line in state.orders.items():
-        was = before.orders[ref].order
+        was = before.orders[ref].order if ref in before.orders else replace(line.order, filled=0)
         if line.order.filled != was.filled:
             done = done.then(_booked(done.state, ref, _filled(line), time))
         elif line.order.status is not was.status:
