@@ -6,6 +6,9 @@ refused, while the order lives on or is already filled. An error therefore waits
 explains it and lends it its code and reason; when no status follows, or when the error says that broker and
 bot disagree (104, 161, 10147, 10148), the order is UNKNOWN until a reconciliation settles it. Warnings leave
 an order alone.
+
+What has ended stays ended, whatever comes late, with one exception: an order that the broker lists as open in
+answer to a question put after it told the end lives, and is handed over with that answer.
 """
 
 from collections.abc import Callable
@@ -23,6 +26,8 @@ from market.rounding import round_price
 STATUS_GRACE_S = 1.0
 
 _LIVE_STATES = {"PendingSubmit", "ApiPending", "PreSubmitted", "Submitted"}
+_AT_WORK = {"PreSubmitted", "Submitted"}
+_REVOCABLE = {OrderStatus.CANCELLED, OrderStatus.REJECTED}  # ends the broker's own list can prove untrue
 _ENDED = {
     "Filled": OrderStatus.FILLED,
     "Cancelled": OrderStatus.CANCELLED,
@@ -54,6 +59,8 @@ class KnownOrder:
     reason: str = ""
     told: tuple[Any, ...] = ()
     statements: int = 0  # how often the broker has spoken about it
+    ended_in: int = 0  # snapshots begun when its end was told
+    is_listed_alive: bool = False  # listed as open after its end, and not yet handed over as such
     is_written: bool = True  # False while our own new order waits for its turn on the line
 
     def report(self) -> OrderReported:
@@ -61,6 +68,11 @@ class KnownOrder:
         return OrderReported(
             self.order_ref, self.perm_id, self.status, self.filled, code=self.code, reason=self.reason
         )
+
+    @property
+    def standing(self) -> tuple[Any, ...]:
+        """What is worth telling once."""
+        return self.status, self.filled, self.perm_id, self.code
 
 
 @dataclass(slots=True)
@@ -80,6 +92,8 @@ class Evidence:
     _by_id: dict[tuple[int, int], KnownOrder] = field(default_factory=dict)
     _by_perm: dict[int, KnownOrder] = field(default_factory=dict)
     _seen: dict[tuple[str, int], KnownOrder] = field(default_factory=dict)
+    _snapshots: int = 0
+    _is_listing: bool = False  # open orders have been asked for and not all been listed
 
     def find(self, order_ref: str) -> KnownOrder | None:
         """The latest order with this reference."""
@@ -98,9 +112,17 @@ class Evidence:
     def begin_snapshot(self) -> None:
         """From now on collect the orders the broker lists."""
         self._seen = {}
+        self._snapshots += 1
+        self._is_listing = True
+
+    def open_listed(self) -> None:
+        """The broker has listed all open orders; what it says from here on answers no question."""
+        self._is_listing = False
 
     def snapshot(self) -> tuple[OrderReported, ...]:
-        """Orders listed since `begin_snapshot`, each as it stands now."""
+        """Orders listed since `begin_snapshot`, each as it stands now; with that they are told."""
+        for order in self._seen.values():
+            order.told, order.is_listed_alive = order.standing, False
         return tuple(order.report() for order in self._seen.values())
 
     def opened(self, order_id: int, contract: Any, raw: Any, state: Any) -> None:
@@ -110,7 +132,13 @@ class Evidence:
         order.action = Action.SELL if raw.action == "SELL" else Action.BUY
         order.quantity = _count(raw.totalQuantity)
         self._seen[order.order_ref, order.perm_id] = order
-        self._stands(order, state.status, order.filled)
+        if not self._lives_after_all(order, state.status):
+            self._stands(order, state.status, order.filled)
+            return
+        # Not told by itself: the list of ended orders, which comes next, may still say otherwise.
+        order.is_listed_alive = True
+        order.status = OrderStatus.PARTIAL if order.filled else OrderStatus.WORKING
+        order.is_rejected, order.code, order.reason = False, 0, ""
 
     def status(self, *told: Any) -> None:
         """OrderStatus, with the fields in the protocol's order."""
@@ -206,6 +234,11 @@ class Evidence:
             order.perm_id = perm_id
             self._by_perm[perm_id] = order
 
+    def _lives_after_all(self, order: KnownOrder, state: str) -> bool:
+        """Whether the broker lists as open what it told to have ended before it was asked."""
+        is_answer = self._is_listing and order.ended_in < self._snapshots
+        return is_answer and order.status in _REVOCABLE and state in _AT_WORK
+
     def _stands(self, order: KnownOrder, state: str, filled: int) -> None:
         order.statements += 1
         if order.status.is_terminal:
@@ -229,6 +262,8 @@ class Evidence:
             self._doubt(order, 0, f"the broker reports an unknown state {state!r}")
             return
         order.status = status
+        if status.is_terminal:
+            order.ended_in = self._snapshots
         self._tell(order)
 
     def _doubt(self, order: KnownOrder, code: int, reason: str) -> None:
@@ -238,9 +273,10 @@ class Evidence:
         self._tell(order)
 
     def _tell(self, order: KnownOrder) -> None:
-        told = (order.status, order.filled, order.perm_id, order.code)
-        if told != order.told:
-            order.told = told
+        if order.is_listed_alive and not order.status.is_terminal:
+            return
+        if order.standing != order.told:
+            order.told = order.standing
             self.tell(order.report())
 
 

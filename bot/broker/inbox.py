@@ -107,7 +107,7 @@ class Inbox:
             position=self._position,
             positionEnd=lambda: requests.end(POSITIONS),
             openOrder=self._open_order,
-            openOrderEnd=lambda: requests.end(OPEN_ORDERS),
+            openOrderEnd=self._open_orders_listed,
             orderStatus=self.evidence.status,
             completedOrder=self._completed_order,
             completedOrdersEnd=lambda: requests.end(COMPLETED_ORDERS),
@@ -136,6 +136,10 @@ class Inbox:
             self.requests.end(order_id)
             return
         self.evidence.opened(order_id, contract, order, state)
+
+    def _open_orders_listed(self) -> None:
+        self.evidence.open_listed()
+        self.requests.end(OPEN_ORDERS)
 
     def _completed_order(self, contract: Any, order: Any, state: Any) -> None:
         self._expect(order.account)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.events import CommissionReported, Executed, OrderReported, PositionMoved, Reconciled
+from bot.events import CancelOrder, CommissionReported, Executed, OrderReported, PositionMoved, Reconciled
 from market.contract import Contract, Right, SecurityType
 from market.order import OrderStatus
 from simulator.model import OrderState
@@ -135,6 +135,118 @@ def test_an_order_id_handed_out_again_never_attributes_one_order_to_another() ->
             ("alvh:other", 777, OrderStatus.WORKING),
             ("alvh:other", 777, OrderStatus.FILLED),
         ]
+
+    at_the_desk(script)
+
+
+def ended_and_listed(desk: Desk, state: OrderState, *, end_again: bool = False) -> None:
+    """The broker told an end; its list of open orders has it in `state`, and that of ended ones may too."""
+    gateway = desk.gateway
+
+    def open_orders(_: list[str]) -> None:
+        gateway.open_order(REF, state)
+        gateway.status(REF, state)
+        gateway.say(53, 1)
+
+    def completed_orders(_: list[str]) -> None:
+        if end_again:
+            gateway.completed(REF, OrderState.CANCELLED, "Cancelled by Trader")
+        gateway.say(102)
+
+    gateway.answers = {16: open_orders, 99: completed_orders}
+
+
+def told(desk: Desk) -> list[OrderStatus]:
+    """Statuses of orders told since the last call."""
+    return [event.status for event in desk.take() if isinstance(event, OrderReported)]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_an_order_told_to_have_ended_and_listed_as_open_later_works_by_the_brokers_own_list(
+    refused: bool,
+) -> None:
+    async def script(desk: Desk) -> None:
+        order_id = await desk.work()
+        if refused:
+            desk.gateway.error(order_id, 201, "Order rejected")
+        desk.gateway.status(REF, OrderState.CANCELLED)
+        await desk.settle()
+        end = OrderStatus.REJECTED if refused else OrderStatus.CANCELLED
+        assert told(desk) == [end]
+        # By itself it says nothing that counts: words may come late.
+        desk.gateway.status(REF, OrderState.SUBMITTED)
+        desk.gateway.open_order(REF, OrderState.SUBMITTED)
+        await desk.settle()
+        assert told(desk) == []
+        ended_and_listed(desk, OrderState.SUBMITTED)
+        found = await desk.broker.reconcile()
+        assert found.orders == (OrderReported(REF, 900, OrderStatus.WORKING, 0),)
+        # It can be cancelled again, and that end is told anew.
+        desk.broker.cancel(CancelOrder(REF, "it had ended"))
+        await desk.settle()
+        assert len(desk.gateway.sent(4)) == 1
+        desk.gateway.status(REF, OrderState.CANCELLED)
+        await desk.settle()
+        assert told(desk)[-1] is OrderStatus.CANCELLED
+
+    at_the_desk(script)
+
+
+@pytest.mark.parametrize(
+    ("state", "end_again"),
+    [
+        (OrderState.PENDING_CANCEL, False),  # its cancellation is still on its way through the broker
+        (OrderState.CANCELLED, False),
+        (OrderState.SUBMITTED, True),  # the list of ended orders, which is younger, has it too
+    ],
+)
+def test_a_list_that_does_not_show_it_at_work_leaves_an_ended_order_ended(
+    state: OrderState, end_again: bool
+) -> None:
+    async def script(desk: Desk) -> None:
+        await desk.work()
+        desk.gateway.status(REF, OrderState.CANCELLED)
+        await desk.settle()
+        desk.take()
+        ended_and_listed(desk, state, end_again=end_again)
+        found = await desk.broker.reconcile()
+        assert {order.status for order in found.orders} == {OrderStatus.CANCELLED}
+        assert told(desk) == []
+
+    at_the_desk(script)
+
+
+def test_an_end_told_while_open_orders_are_listed_stands_whatever_the_list_says_behind_it() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.work()
+        gateway = desk.gateway
+
+        def open_orders(_: list[str]) -> None:
+            gateway.status(REF, OrderState.CANCELLED)
+            gateway.open_order(REF, OrderState.SUBMITTED)
+            gateway.say(53, 1)
+
+        gateway.answers = {16: open_orders}
+        found = await desk.broker.reconcile()
+        assert [order.status for order in found.orders] == [OrderStatus.CANCELLED]
+
+    at_the_desk(script)
+
+
+def test_an_order_at_work_told_behind_the_list_of_open_ones_answers_no_question() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.work()
+        gateway = desk.gateway
+        gateway.status(REF, OrderState.CANCELLED)
+        await desk.settle()
+
+        def open_orders(_: list[str]) -> None:
+            gateway.say(53, 1)
+            gateway.open_order(REF, OrderState.SUBMITTED)
+
+        gateway.answers = {16: open_orders}
+        found = await desk.broker.reconcile()
+        assert [order.status for order in found.orders] == [OrderStatus.CANCELLED]
 
     at_the_desk(script)
 
