@@ -46,6 +46,9 @@ def reconcile(state: EngineState, found: Reconciled, time: datetime) -> EngineSt
     theirs = {con_id: quantity for con_id, quantity in found.positions if quantity}
     state = _settle(state, theirs, time)
     known = {report.order_ref for report in found.orders}
+    for line in tuple(state.orders.values()):
+        if line.awaits_executions and line.order.order_ref not in known:
+            state = _never_told(state, line, theirs, time)
     for line in state.working():
         if line.order.order_ref not in known:
             doubt = _stranger(state, found.orders) or _unequal(state, theirs, time)
@@ -132,6 +135,24 @@ def _absent(
     return with_order(state, replace(line, order=order, absent_since=since, disputed_since=None))
 
 
+def _never_told(
+    state: EngineState, line: OrderLine, theirs: Mapping[int, int], time: datetime
+) -> EngineState:
+    """An order that ended on an earlier day with fills whose executions nobody tells any more.
+
+    After the same two complete snapshots as for an absent order the positions count, up to what its status
+    told.
+    """
+    if not (state.connected and not reset_end(time)) or _is_of_today(line, time):
+        return state
+    if line.absent_since is None:
+        return with_order(state, replace(line, absent_since=time))
+    if time - line.absent_since < ABSENCE_PROOF:
+        return state
+    units = _unheard_units(state, line, theirs, time)
+    return adopt(state, line, units, time) if units and units <= line.told - line.order.filled else state
+
+
 def _disputed(state: EngineState, line: OrderLine, time: datetime, doubt: str) -> EngineState:
     """The order is absent and the books differ: once more may be a fill between two lists, twice is not."""
     since = line.disputed_since or time
@@ -162,8 +183,12 @@ def _unheard_units(
     difference, ratio = differences[0]
     units, rest = divmod(difference, ratio)
     fits = not rest and all(difference == units * ratio for difference, ratio in differences)
-    is_of_today = line.sent_at.astimezone(MARKET_TZ).date() == time.astimezone(MARKET_TZ).date()
-    return units if fits and 1 <= units <= line.order.remaining and not is_of_today else None
+    return units if fits and 1 <= units <= line.order.remaining and not _is_of_today(line, time) else None
+
+
+def _is_of_today(line: OrderLine, time: datetime) -> bool:
+    """Whether the broker would still tell what the order traded."""
+    return line.sent_at.astimezone(MARKET_TZ).date() == time.astimezone(MARKET_TZ).date()
 
 
 def _settle(state: EngineState, theirs: Mapping[int, int], time: datetime) -> EngineState:
