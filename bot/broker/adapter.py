@@ -116,8 +116,8 @@ class IbBroker:
         """Greet the gateway, check its account and prove that it answers every kind of list to the end.
 
         Raises NotPaperAccountError before anything else can be the matter, BrokerUnreachableError when the
-        gateway does not answer or the client id is taken, ReadOnlyApiError when it takes no orders. The lines
-        of the last session are streamed again.
+        gateway does not answer, has no broker or the client id is taken, ReadOnlyApiError when it takes no
+        orders. The lines of the last session are streamed again.
         """
         await self.disconnect()
         # What is learned while connecting is not told piece by piece: the reconciliation that has to follow
@@ -130,12 +130,7 @@ class IbBroker:
             lines=self._lines,
             contracts=self._contracts,
             pacer=self._pacer,
-            hooks=Hooks(
-                tell=self._tell,
-                notify=self._notify,
-                lost=self._lost,
-                linked=self._link_changed,
-            ),
+            hooks=Hooks(self._tell, self._notify, self._lost, self._link_changed),
         )
         await session.open(self._host, self._port, self._connect_timeout_s)
         self._session = session
@@ -147,7 +142,8 @@ class IbBroker:
             await self._server_time(self._request_timeout_s)
             await self._ask(ACCOUNT, lambda: session.client.reqAccountUpdates(True, self._account))
             await self.reconcile()
-            self._require_session()
+            # A link lost meanwhile was told to nobody, and what was answered then came from a cache.
+            self._require_trading()
         except BaseException as error:  # raised again: a cancelled connection is closed too
             await self.disconnect()
             if isinstance(error, RefusedError) and is_read_only(error.code, error.text):

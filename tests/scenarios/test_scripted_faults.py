@@ -102,6 +102,17 @@ def test_fills_of_a_lost_line_are_in_the_book_whether_data_and_reports_come_back
     )
 
 
+def test_a_gateway_without_its_broker_is_no_connection_however_often_it_is_greeted(tmp_path: Path) -> None:
+    # Behind five minutes the gateway is greeted anew, and answers from its cache.
+    lost = Mishap("connectivity", 600.0, 0, Fault(FaultKind.CONNECTIVITY, for_s=900.0))
+    house = live(tmp_path, lost, minutes=40)
+    (down,) = [datetime.fromisoformat(one.time) for one in records(house, "Disconnected")]
+    first, again = [datetime.fromisoformat(one.time) for one in records(house, "Connected")]
+    assert first < down
+    assert timedelta(seconds=890) < again - down < timedelta(seconds=1000)
+    assert house.judge._state.connected
+
+
 def test_an_order_written_into_a_restart_is_proved_lost_or_found(tmp_path: Path) -> None:
     restart = Mishap("restart", 0.0, 1, Fault(FaultKind.RESTART, for_s=20.0, roll_back=8))
     house = live(tmp_path, ORDER_UNHEARD, restart)
