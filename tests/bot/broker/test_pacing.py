@@ -131,3 +131,16 @@ def test_a_closed_outbox_names_the_orders_never_written_and_sends_nothing_more()
 
     with_a_line(script)
     with_a_line(lines_alone)
+
+
+def test_what_is_taken_back_while_it_waits_is_not_sent_and_the_others_keep_their_order() -> None:
+    async def script(line: Line) -> None:
+        for name in ("a", "b", "c", "d", "e", "f", "e", "g"):
+            line.order(name)
+        assert line.outbox.withdraw("a") is False, "it is on the line already"
+        assert line.outbox.withdraw("e") is True
+        assert line.outbox.withdraw("e") is False
+        await asyncio.sleep(5)
+        assert [what for _, what in line.out] == ["a", "b", "c", "d", "f", "g"]
+
+    with_a_line(script)
