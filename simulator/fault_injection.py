@@ -22,6 +22,8 @@ from simulator.notices import notice
 
 #: How a gateway restarts by itself: away for a minute, the last order ids of each client handed out again.
 NIGHTLY_RESTART: Final = Fault(FaultKind.RESTART, for_s=60.0)
+#: What may strike a message that leaves for a client.
+_OUTGOING_FAULTS: Final = MESSAGE_FAULTS - {FaultKind.IGNORE}
 _PREFIX = 4  # characters of a message's length
 
 
@@ -111,7 +113,7 @@ class FaultInjector:
     def _pass(self, text: str, held: _Held, sent: list[str], now: datetime) -> None:
         number = text[_PREFIX : text.index("\0", _PREFIX)]
         name = OUTGOING.get(int(number), "") if number.isdigit() else ""
-        fault = self._strike(name, MESSAGE_FAULTS - {FaultKind.IGNORE})
+        fault = self._strike(name, _OUTGOING_FAULTS)
         kind = None if fault is None else fault.kind
         if fault is not None and kind is FaultKind.DELAY:
             held.delayed.append((now + timedelta(seconds=fault.for_s), text))

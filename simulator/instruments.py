@@ -76,6 +76,7 @@ def contract_id(
     return _PACKED_BASE + packed
 
 
+@lru_cache(maxsize=8192)
 def contract_of(con_id: int) -> Contract | None:
     """The contract an id names, whether or not it is listed; None when it names nothing."""
     if con_id < _PACKED_BASE:

@@ -82,6 +82,8 @@ def text(value: Value) -> str:
     """A value as its field: booleans 0/1, None empty, whole floats without an exponent, infinity as
     `Infinite`.
     """
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
     if value is True:
