@@ -78,8 +78,10 @@ class ExtraTicks:
 
     def interest(self, market: Market, out: list[str]) -> None:
         """Append the contracts open where they were asked for, once each day on which they are others."""
+        if not self._interests:
+            return
         day = market.now.astimezone(MARKET_TZ).date()
-        if not self._interests or day == self._counted:
+        if day == self._counted:
             return
         self._counted = day
         instrument = market.instrument(self._con_id)
