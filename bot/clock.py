@@ -12,6 +12,8 @@ from typing import Protocol
 
 # A sleeping process notices a suspended machine or a stepped clock at the latest after this many seconds.
 _NAP_S_MAX = 20.0
+# An answer so many seconds off what the earlier ones prove is believed when a second one agrees with it.
+CONTRADICTION_S = 30.0
 
 
 def host_ahead_s(server_time: datetime, asked: datetime, answered: datetime) -> float:
@@ -69,9 +71,10 @@ class BrokerClock:
 
     It is this machine's clock plus a measured offset. The gateway tells whole seconds, so that one answer
     bounds the offset only to an interval; later answers narrow it. An answer that contradicts the interval
-    starts a new one: the market's time was moved. `speed` is market seconds per second of the underlying
-    clock. Time never runs backwards: after a measurement that would turn it back it stands until it is caught
-    up.
+    starts a new one: the market's time was moved. One that is far off is doubted until the next answer agrees
+    with it, because time that has once run ahead never comes back. `speed` is market seconds per second of
+    the underlying clock. Time never runs backwards: after a measurement that would turn it back it stands
+    until it is caught up.
     """
 
     def __init__(self, underlying: Clock | None = None, *, speed: float = 1.0) -> None:
@@ -82,6 +85,7 @@ class BrokerClock:
         self._origin = self.underlying.now()
         self._offset_s: tuple[float, float] = (0.0, 0.0)
         self._is_measured = False
+        self._doubted_s: tuple[float, float] | None = None
         self._latest = self._origin
 
     def now(self) -> datetime:
@@ -91,8 +95,8 @@ class BrokerClock:
         self._latest = max(self._latest, estimate)
         return self._latest
 
-    def measure(self, server_time: datetime, asked: datetime, answered: datetime) -> None:
-        """Take one answer of the gateway.
+    def measure(self, server_time: datetime, asked: datetime, answered: datetime) -> bool:
+        """Take one answer of the gateway; False when it is so far off that a second one has to agree first.
 
         It comes with the gateway's whole-second time and the underlying clock's before asking and after.
         Raises ValueError when the answer comes before the question.
@@ -101,12 +105,18 @@ class BrokerClock:
             raise ValueError("an answer cannot come before its question")
         low_s = (server_time - self._scaled(answered)).total_seconds()
         high_s = (server_time - self._scaled(asked)).total_seconds() + 1.0
+        doubted_s, self._doubted_s = self._doubted_s, None
         if not self._is_measured:
             self._latest = server_time
+        elif _contradict((low_s, high_s), self._offset_s):
+            if doubted_s is None or _contradict((low_s, high_s), doubted_s):
+                self._doubted_s = (low_s, high_s)
+                return False
         elif max(low_s, self._offset_s[0]) < min(high_s, self._offset_s[1]):
             low_s, high_s = max(low_s, self._offset_s[0]), min(high_s, self._offset_s[1])
         self._is_measured = True
         self._offset_s = (low_s, high_s)
+        return True
 
     async def sleep_until(self, time: datetime) -> None:
         """Wait in naps, because a measurement may move market time meanwhile."""
@@ -115,6 +125,10 @@ class BrokerClock:
 
     def _scaled(self, time: datetime) -> datetime:
         return self._origin + (time - self._origin) * self._speed
+
+
+def _contradict(one_s: tuple[float, float], other_s: tuple[float, float]) -> bool:
+    return max(one_s[0] - other_s[1], other_s[0] - one_s[1]) > CONTRADICTION_S
 
 
 class VirtualClock:

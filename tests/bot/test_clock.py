@@ -88,6 +88,33 @@ def test_market_time_never_runs_backwards_whatever_the_gateway_tells(
         latest = clock.now()
 
 
+def test_one_wrong_answer_among_right_ones_does_not_move_market_time() -> None:
+    wall = SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
+    clock = BrokerClock(wall)
+    assert clock.measure(NOON, wall.time, wall.time)
+    for wrong in (NOON.replace(year=2033), NOON.replace(year=2007), NOON + timedelta(seconds=90)):
+        wall.time += timedelta(seconds=5)
+        assert not clock.measure(wrong, wall.time, wall.time)
+        passed = wall.time - datetime(2026, 1, 1, tzinfo=UTC)
+        assert abs(clock.now() - NOON - passed) <= timedelta(seconds=1)
+        wall.time += timedelta(seconds=5)
+        assert clock.measure(NOON + passed + timedelta(seconds=5), wall.time, wall.time)
+
+
+def test_two_answers_that_agree_move_market_time_and_two_that_do_not_leave_it() -> None:
+    wall = SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
+    clock = BrokerClock(wall)
+    clock.measure(NOON, wall.time, wall.time)
+    assert not clock.measure(NOON.replace(year=2033), wall.time, wall.time)
+    assert not clock.measure(NOON.replace(year=2040), wall.time, wall.time)
+    assert abs(clock.now() - NOON) <= timedelta(seconds=1)
+    moved = NOON + timedelta(days=3)
+    assert not clock.measure(moved, wall.time, wall.time)
+    wall.time += timedelta(seconds=5)
+    assert clock.measure(moved + timedelta(seconds=5), wall.time, wall.time)
+    assert abs(clock.now() - moved - timedelta(seconds=5)) <= timedelta(seconds=1)
+
+
 def test_a_market_that_runs_faster_is_followed_by_its_speed() -> None:
     wall = SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
     clock = BrokerClock(wall, speed=60.0)
