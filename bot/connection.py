@@ -122,9 +122,9 @@ class Connection:
         """When it has something to do, if nothing happens before."""
         return min(self.heartbeat_at, self._differing.at, self._starved.at)
 
-    def proved(self, now: datetime) -> None:
-        """Quotes came: the link lives."""
-        self.heartbeat_at = now + self._silence
+    def proved(self, heard_at: datetime) -> None:
+        """Quotes came, the last message at `heard_at`: then the link lived."""
+        self.heartbeat_at = heard_at + self._silence
 
     def ask_for_evidence(self, now: datetime) -> None:
         """Without a reconciliation nothing is decided: it is asked for until it has come, then rarely."""

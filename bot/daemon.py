@@ -269,8 +269,8 @@ class Daemon:
         quotes = self._broker.take_quotes(self.state.look_due or look_overdue(self.state, now))
         if quotes is None:
             return
-        if quotes.quotes or quotes.alive:
-            self._connection.proved(now)
+        if quotes.quotes:  # they came at some time since the last look: what proves is when
+            self._connection.proved(self._broker.heard_at() or now)
         await self._take(quotes)
 
     async def _take_waiting(self) -> None:

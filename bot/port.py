@@ -44,6 +44,7 @@ class BrokerPort(Protocol):
 
     sink: Callable[[Event], None]
     margin: MarginPort
+    heard_at: Callable[[], datetime | None]  # when the last message of any kind came
 
     @property
     def is_connected(self) -> bool:

@@ -89,6 +89,7 @@ class IbBroker:
         self._clock = clock
         self._connect_timeout_s, self._request_timeout_s = connect_timeout_s, request_timeout_s
         self._lines = LineBook(timedelta(seconds=feed_silence_s))
+        self.heard_at = lambda: self._lines.heard_at
         self._contracts: dict[int, Contract] = {}
         self._desk = OrderDesk(account, client_id, self._tell)
         self.margin: MarginPort = MarginDesk(

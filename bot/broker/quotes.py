@@ -78,6 +78,7 @@ class LineBook:
 
     def __init__(self, silence: timedelta) -> None:
         self.interest = InterestBook()
+        self.heard_at: datetime | None = None  # when the last bytes of any message came
         self._silence = silence
         self._lines: dict[int, Line] = {}
         self._requests: dict[int, int] = {}

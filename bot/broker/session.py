@@ -91,6 +91,7 @@ class Session:
         self._hooks, self._lines, self._contracts = hooks, lines, contracts
         self._foreign: str | None = None
         self._refusal: asyncio.Future[None] = loop.create_future()
+        self._now = clock.now
         self.is_linked = True
         self.requests = Requests()
         self.evidence = Evidence(client_id, hooks.tell, loop.call_later, contracts.get)
@@ -251,6 +252,7 @@ class Session:
 
     def _measure_frame(self, _: bytes) -> None:
         """A length that cannot be meant is noticed at once: the library would wait for its bytes for ever."""
+        self._lines.heard_at = self._now()
         waiting = self.client._data
         length = int.from_bytes(waiting[:4]) if len(waiting) >= 4 else 0
         if length > FRAME_BYTES_MAX:

@@ -75,6 +75,7 @@ class ScriptedAccount:
     def __post_init__(self) -> None:
         self.margin: MarginPort = self
         self.sink: Callable[[Event], None] = nobody
+        self.heard_at: Callable[[], datetime | None] = self.clock.now
 
     # --- the session
 
