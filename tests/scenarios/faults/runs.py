@@ -20,7 +20,6 @@ from tests.scenarios.faults.plans import Plan, plan_of
 from tests.scenarios.faults.scenes import scene
 
 SESSION_S, HALF_DAY_S = 23_400.0, 13_500.0
-GARBAGE_AFTER = 20_000
 KEPT_SEEDS = Path(__file__).parent.parent / "seeds.txt"
 
 
@@ -103,7 +102,6 @@ def live_many(plans: Iterable[Plan], processes: int) -> Iterator[Outcome]:
         return
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GARBAGE_AFTER)  # a session makes millions of tuples, and few of them in rings
     with multiprocessing.get_context("fork").Pool(processes) as pool:
         yield from pool.imap_unordered(live, plans, chunksize=4)
 
