@@ -19,7 +19,7 @@ from bot.engine.decide import look_overdue, may_evaluate
 from bot.engine.halting import stands
 from bot.engine.step import step
 from bot.errands import Errands
-from bot.errors import BrokerError, CrashLoopError, NotPaperAccountError
+from bot.errors import BrokerError, CrashLoopError, LinkDownError, NotPaperAccountError
 from bot.events import (
     Alert,
     Connected,
@@ -158,13 +158,16 @@ class Daemon:
     async def run(self, until: datetime | None = None) -> None:
         """Trade until stopped or until market time `until`.
 
-        Raises NotPaperAccountError, BrokerUnreachableError (when the very first connection fails),
+        Raises NotPaperAccountError, BrokerUnreachableError (when nothing answers at the very first),
         CrashLoopError, JournalError.
         """
         try:
-            connected = await self._stop.unless(self._broker.connect())  # the account is judged first of all
+            # The account is judged first of all.
+            connected: Connected | None = await self._stop.unless(self._broker.connect())
         except StopAskedError:
             return
+        except LinkDownError:
+            connected = None  # the gateway is the right one: its broker is waited for as in any outage
         except NotPaperAccountError as error:
             if self.state.time is not None:  # a journal that nothing was written to yet has nothing to keep
                 await self._halt_for_good(error, self.state.time)
@@ -189,7 +192,7 @@ class Daemon:
         await self._broker.disconnect()
         await self._durability.checkpoint(self._now(), self.state)
 
-    async def _live(self, connected: Connected, until: datetime | None) -> None:
+    async def _live(self, connected: Connected | None, until: datetime | None) -> None:
         """From the first connection to the last record; what runs beside it ends with it."""
         async with asyncio.TaskGroup() as group:
             self._errands.group = group

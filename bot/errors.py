@@ -41,6 +41,10 @@ class BrokerUnreachableError(BrokerError):
     """Nothing answers where the gateway should be, or it does not finish its greeting."""
 
 
+class LinkDownError(BrokerUnreachableError):
+    """The gateway answers and serves the account, and has no connection to the broker behind it."""
+
+
 class PortTakenError(AlvhError):
     """The port that was asked for is in use."""
 

@@ -365,11 +365,7 @@ class IbBroker:
 
     def _require_trading(self) -> Session:
         session = self._require_session()
-        session.require_paper()
-        if not session.is_linked:
-            raise BrokerUnreachableError("the gateway has no connection to the broker")
-        if not session.is_writable:
-            raise BrokerUnreachableError("the socket to the gateway is closing")
+        session.require_trading()
         return session
 
     def _tell(self, event: Event) -> None:

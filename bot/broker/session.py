@@ -20,7 +20,7 @@ from bot.broker.pacing import Outbox, Pacer
 from bot.broker.quotes import LineBook
 from bot.broker.requests import Key, Requests
 from bot.clock import Clock
-from bot.errors import BrokerUnreachableError, NotPaperAccountError
+from bot.errors import BrokerUnreachableError, LinkDownError, NotPaperAccountError
 from bot.events import Alert, Event, Halted
 from market.contract import Contract, SecurityType
 
@@ -179,6 +179,14 @@ class Session:
         if not self.client.isReady():
             raise BrokerUnreachableError("the connection to the gateway is gone")
         require_paper(self.client.getAccounts(), self._account)
+
+    def require_trading(self) -> None:
+        """Raise unless an order can be sent: NotPaperAccountError, LinkDownError, BrokerUnreachableError."""
+        self.require_paper()
+        if not self.is_linked:
+            raise LinkDownError("the gateway has no connection to the broker")
+        if not self.is_writable:
+            raise BrokerUnreachableError("the socket to the gateway is closing")
 
     async def ask(self, key: Key, send: Callable[[], Any], within_s: float) -> list[Any]:
         """Put a question and wait for its complete answer. Raises as `Requests.answer` does."""

@@ -282,50 +282,6 @@ def test_a_gateway_that_does_not_find_its_broker_again_is_greeted_anew(tmp_path:
     assert desk.broker_of_record().epoch == 2
 
 
-def test_a_gateway_that_answers_and_sends_no_quotes_is_greeted_anew_ever_more_rarely(tmp_path: Path) -> None:
-    desk = Desk(tmp_path / "journal", interval_s=60.0)
-
-    async def script() -> EngineState:
-        broker = desk.broker()
-        loop = asyncio.get_running_loop()
-        loop.call_later(60.0, setattr, broker, "silent", True)
-        loop.call_later(3600.0, setattr, broker, "silent", False)
-        return await desk.trade(START + timedelta(hours=2))
-
-    state = play(desk, script)
-    left = [desk.seconds_of(one) / 60.0 for one in desk.records("Disconnected")]
-    waits = [round(after - before) for before, after in pairwise(left)]
-    assert waits == [3, 5, 9, 17]  # the wait, and as long as it takes to see that nothing comes again
-    assert {one.body["reason"] for one in desk.records("Disconnected")} == {
-        "the gateway answers and sends no quotes: it is left and greeted anew"
-    }
-    assert [alert.name for alert in desk.told.alerts].count("broker.no_quotes") == len(left)
-    assert state.risk.trading is TradingState.ACTIVE
-
-
-def test_a_gateway_that_forgot_the_lines_without_a_word_sends_quotes_again_within_minutes(
-    tmp_path: Path,
-) -> None:
-    desk = Desk(tmp_path / "journal")
-
-    async def script() -> EngineState:
-        broker = desk.broker()
-        greet = broker.connect
-
-        async def connect() -> Connected:
-            broker.silent = False
-            return await greet()
-
-        broker.connect = connect  # type: ignore[method-assign]  # the double's own behaviour
-        asyncio.get_running_loop().call_later(60.0, setattr, broker, "silent", True)
-        return await desk.trade(START + timedelta(minutes=10))
-
-    state = play(desk, script)
-    (left,) = desk.records("Disconnected")
-    assert desk.seconds_of(left) < 60.0 + 120.0
-    assert state.risk.trading is TradingState.ACTIVE
-
-
 @pytest.mark.parametrize(("begin", "asked"), [(START, 3), (START + timedelta(hours=8), 0)])
 def test_the_broker_is_asked_for_all_it_knows_each_quarter_of_an_hour_while_options_trade(
     tmp_path: Path, begin: datetime, asked: int
