@@ -6,7 +6,7 @@ drawdown, and count neither there nor towards condors: protection must be able t
 """
 
 from market.rounding import round_price, round_ratio
-from risk.context import LiveOrder, ProposedTrade, ReviewContext, is_hedge, is_open, is_roll
+from risk.context import LiveOrder, ProposedTrade, ReviewContext, closable, is_hedge, is_open, is_roll
 from risk.exposure import Stake, collects_premium, group_of, only_pays_premium, open_loss_usd, worst_losses
 from risk.limits import RiskLimits
 from risk.sizing import initiation_headroom_usd, unit_max_loss_usd, units
@@ -42,7 +42,13 @@ def headroom_usd(proposal: ProposedTrade, context: ReviewContext, limits: RiskLi
 
 
 def sized(proposal: ProposedTrade, context: ReviewContext, limits: RiskLimits) -> int:
-    """Units that may be ordered: all of a close or a roll, of an opening what the initiation limit leaves."""
+    """Units that may be ordered: of an opening what the initiation limit leaves, all of a roll or a close.
+
+    Where the broker lacks some of a close's legs, what it still holds: a stop for those is better than none.
+    """
+    if not is_open(proposal) and context.missing:
+        left = min(available // abs(leg.signed_ratio) for leg, available in closable(proposal, context))
+        return min(proposal.quantity, left)
     if not is_open(proposal) or is_roll(proposal):
         return proposal.quantity
     loss = unit_max_loss_usd(proposal.combo, proposal.limit_worst, proposal.fees_per_unit_usd)

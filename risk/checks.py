@@ -8,11 +8,11 @@ import re
 from datetime import timedelta
 from math import isfinite
 
-from market.contract import Contract, SecurityType, net_contracts
+from market.contract import Contract, SecurityType
 from market.quote import combo_quote
 from market.rounding import round_price
 from market.tick import COMBO_TICK
-from risk.context import ProposedTrade, ReviewContext, is_hedge, is_open
+from risk.context import ProposedTrade, ReviewContext, closable, is_hedge, is_open
 from risk.exposure import best_payoff, collects_premium, net_options, worst_option_counts, worst_payoff
 from risk.limits import RiskLimits
 from risk.state import TradingState
@@ -83,17 +83,9 @@ def closes_what_is_held(proposal: ProposedTrade, quantity: int, context: ReviewC
     """A close only takes away legs that its structure holds, at the broker too, and never turns one round."""
     if is_open(proposal):
         return Check("closes_what_is_held", None, "for closes", True)
-    own = (stake for stake in context.stakes if stake.structure_id == proposal.structure_id)
-    held = net_contracts((stake.combo, stake.quantity) for stake in own)
-    for contract, count in context.loose:
-        held[contract] = held.get(contract, 0) + count
-    for contract, count in context.missing:
-        held[contract] = held.get(contract, 0) - count
     beyond = 0
-    for leg in proposal.combo.legs:
-        change, has = leg.signed_ratio * quantity, held.get(leg.contract, 0)
-        available = abs(has) if has * change < 0 else 0
-        beyond += max(abs(change) - available, 0)
+    for leg, available in closable(proposal, context):
+        beyond += max(abs(leg.signed_ratio) * quantity - available, 0)
     return Check("closes_what_is_held", beyond, 0, beyond == 0)
 
 

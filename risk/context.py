@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from market.contract import Combo, Contract, net_contracts
+from market.contract import Combo, Contract, Leg, net_contracts
 from market.quote import Quote
 from market.records import quickly_made
 from risk.exposure import Stake, only_pays_premium
@@ -142,3 +142,30 @@ def is_roll(proposal: ProposedTrade) -> bool:
 def is_hedge(proposal: ProposedTrade) -> bool:
     """Whether the trade is a hedge that cannot cost more than its premium."""
     return is_open(proposal) and proposal.reserves and only_pays_premium(proposal.combo)
+
+
+def closable(proposal: ProposedTrade, context: ReviewContext) -> list[tuple[Leg, int]]:
+    """Of each leg of a close, how many contracts it may take away.
+
+    No more than its structure holds, loose contracts counted in; of what the broker lacks, no more than the
+    broker has left of that contract behind the closes that work, whichever structure counts it as its own.
+    """
+    own = (stake for stake in context.stakes if stake.structure_id == proposal.structure_id)
+    held = net_contracts((stake.combo, stake.quantity) for stake in own)
+    there = net_contracts(
+        [(stake.combo, stake.quantity) for stake in context.stakes]
+        + [(order.combo, order.remaining) for order in context.working if not order.opening]
+    )
+    for contract, count in context.loose:
+        held[contract] = held.get(contract, 0) + count
+        there[contract] = there.get(contract, 0) + count
+    lacking = dict(context.missing)
+    found = []
+    for leg in proposal.combo.legs:
+        has = held.get(leg.contract, 0)
+        available = abs(has) if has * leg.signed_ratio < 0 else 0
+        if leg.contract in lacking:
+            left = there.get(leg.contract, 0) - lacking[leg.contract]
+            available = min(available, abs(left) if left * leg.signed_ratio < 0 else 0)
+        found.append((leg, available))
+    return found

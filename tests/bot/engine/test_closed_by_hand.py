@@ -7,6 +7,8 @@ from bot.engine.decide import review_context
 from bot.engine.state import EngineState
 from bot.events import Alert, Executed
 from market.order import Fill, OrderStatus
+from risk import capital
+from risk.context import LiveOrder
 from risk.review import review
 from risk.state import Cause
 from strategies.base import Intent
@@ -67,10 +69,33 @@ def test_no_close_is_sent_for_legs_the_broker_does_not_list_whatever_the_executi
     assert "closes_what_is_held" in refusals(after(holding(), known((), held((condor(), 2))[1:])))
 
 
-def test_a_close_is_bounded_by_what_is_left_at_the_broker() -> None:
+def test_a_close_is_cut_to_what_is_left_at_the_broker() -> None:
     state = after(holding(), known((), held((condor(), 1))), time=later(30))
-    assert "closes_what_is_held" in refusals(state, 2)
-    assert "closes_what_is_held" not in refusals(state, 1)
+    verdict = review(closing(structure_id=KEY, quantity=2), review_context(state, "x", NOW, 0.0), LIMITS)
+    assert "closes_what_is_held" not in verdict.refusals
+    assert (
+        capital.sized(closing(structure_id=KEY, quantity=2), review_context(state, "x", NOW, 0.0), LIMITS)
+        == 1
+    )
+    none = after(holding(), known((), ()), time=later(30))
+    assert (
+        capital.sized(closing(structure_id=KEY, quantity=2), review_context(none, "x", NOW, 0.0), LIMITS) == 0
+    )
+    whole = review_context(holding(), "x", NOW, 0.0)
+    assert capital.sized(closing(structure_id=KEY, quantity=2), whole, LIMITS) == 2
+
+
+def test_what_the_broker_lacks_hinders_only_as_many_units_as_it_lacks_of_all_structures() -> None:
+    state = after(holding(), known((), held((condor(), 1))), time=later(30))
+    context = review_context(state, "x", NOW, 0.0)
+    (stake,) = context.stakes
+    legs = tuple((leg.contract, leg.signed_ratio * 2) for leg in stake.combo.legs)
+    # Four units counted in two structures, of which the broker holds two: either may close its two, not both.
+    context = replace(context, stakes=(stake, replace(stake, structure_id="other")), missing=legs, working=())
+    first, second = closing(structure_id=KEY, quantity=2), closing(structure_id="other", quantity=2)
+    assert [capital.sized(one, context, LIMITS) for one in (first, second)] == [2, 2]
+    under_way = LiveOrder(KEY, "ref", first.combo, 2, first.limit_worst, opening=False)
+    assert capital.sized(second, replace(context, working=(under_way,)), LIMITS) == 0
 
 
 def test_what_the_broker_holds_beyond_ours_hinders_no_close() -> None:

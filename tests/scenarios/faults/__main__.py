@@ -10,7 +10,6 @@ import json
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tests.scenarios.faults.page import FIRED
 from tests.scenarios.faults.plans import KINDS, plan_of
@@ -25,6 +24,7 @@ from tests.scenarios.faults.runs import (
     processors,
     shrink,
 )
+from tests.scenarios.processes import ROOT
 
 MOST_SHRUNK = 3
 WARM_SESSIONS = 20  # of one process, until each kind of scene has been lived through
@@ -144,7 +144,7 @@ def many(seeds: range, processes: int, digests: bool, record: bool = False) -> i
         tell(f"FAILED {outcome.command}")
         tell(f"       {outcome.violations[0]}")
     if failed:
-        tell(f"kept in {KEPT_SEEDS.relative_to(Path.cwd())}: commit it with what mends them")
+        tell(f"kept in {KEPT_SEEDS.relative_to(ROOT)}: commit it with what mends them")
     tell(f"{session_s / wall_s:,.0f} x real time per process ({wall_s / count:.2f} s a session)")
     tell(str(growth))
     tell(f"{count - len(failed)} passed, {len(failed)} failed")
