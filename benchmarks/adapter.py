@@ -99,6 +99,7 @@ def adapted(pieces: Sequence[bytes]) -> tuple[float, Quotes]:
         lines=lines,
         contracts={},
         pacer=Pacer(time.perf_counter),
+        answers_within_s=1.0,
         hooks=Hooks(_nothing, _nothing, _nothing, _nothing),
     )
     ready(session.client)

@@ -20,7 +20,7 @@ from bot.broker.orders import OrderDesk
 from bot.broker.pacing import MESSAGES_PER_S, Pacer
 from bot.broker.quotes import LineBook
 from bot.broker.reconciliation import reconciled
-from bot.broker.requests import Key, RefusedError
+from bot.broker.requests import RefusedError
 from bot.broker.session import Hooks, Session, require_paper
 from bot.broker.skew import SkewWatch
 from bot.clock import BrokerClock, Clock, host_ahead_s
@@ -92,9 +92,7 @@ class IbBroker:
         self.heard_at = lambda: self._lines.heard_at
         self._contracts: dict[int, Contract] = {}
         self._desk = OrderDesk(account, client_id, self._tell)
-        self.margin: MarginPort = MarginDesk(
-            account, client_id, request_timeout_s, self._require_trading, self._raise_floor
-        )
+        self.margin: MarginPort = MarginDesk(account, client_id, self._require_trading, self._raise_floor)
         self._wanted: tuple[int, ...] = ()
         self._epoch = 0
         self._account_asked: datetime | None = None
@@ -131,6 +129,7 @@ class IbBroker:
             lines=self._lines,
             contracts=self._contracts,
             pacer=self._pacer,
+            answers_within_s=self._request_timeout_s,
             hooks=Hooks(self._tell, self._notify, self._lost, self._link_changed),
         )
         await session.open(self._host, self._port, self._connect_timeout_s)
@@ -140,8 +139,8 @@ class IbBroker:
             session.client.reqMarketDataType(_LIVE_DATA)
             session.outbox.pacer.sent()
             # First of all the time: a clock that follows the gateway knows nothing before.
-            await self._server_time(self._request_timeout_s)
-            await self._ask(ACCOUNT, lambda: session.client.reqAccountUpdates(True, self._account))
+            await self._server_time()
+            await session.ask(ACCOUNT, lambda: session.client.reqAccountUpdates(True, self._account))
             await self.reconcile()
             # A link lost meanwhile was told to nobody, and what was answered then came from a cache.
             self._require_trading()
@@ -185,7 +184,7 @@ class IbBroker:
         """
         async with self._turn("reconcile"):
             session = self._require_session()
-            found = await reconciled(session, self._ask, self._contracts, self._clock.now)
+            found = await reconciled(session, self._contracts, self._clock.now)
             self._raise_floor(session, session.evidence.order_id_max + 1)
             return found
 
@@ -277,7 +276,7 @@ class IbBroker:
             self.sink(known.report())
             return
         self.remember(leg.contract for leg in command.combo.legs)
-        order_id = session.client.getReqId()
+        order_id = session.next_id()
         self._raise_floor(session, order_id + 1)
         self._desk.place(session, command.order_ref, terms, order_id)
 
@@ -310,10 +309,7 @@ class IbBroker:
 
     # ------------------------------------------------------------------ inside
 
-    async def _ask(self, key: Key, send: Callable[[], Any]) -> list[Any]:
-        return await self._require_session().ask(key, send, self._request_timeout_s)
-
-    async def _server_time(self, within_s: float) -> datetime:
+    async def _server_time(self, within_s: float | None = None) -> datetime:
         async with self._turn(TIME):
             session, clock = self._require_session(), self._clock
             host = clock.underlying if isinstance(clock, BrokerClock) else clock
@@ -332,10 +328,10 @@ class IbBroker:
             return clock.now()
 
     async def _definitions(self, raw: Any) -> list[Contract]:
-        client = self._require_session().client
-        request_id = client.getReqId()
+        session = self._require_session()
+        request_id = session.next_id()
         try:
-            rows = await self._ask(request_id, lambda: client.reqContractDetails(request_id, raw))
+            rows = await session.ask(request_id, lambda: session.client.reqContractDetails(request_id, raw))
         except RefusedError as refused:
             if refused.code == _NO_DEFINITION:
                 return []

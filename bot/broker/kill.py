@@ -29,6 +29,7 @@ async def cancel_everything(host: str, port: int, client_id: int, account: str) 
         lines=LineBook(timedelta(seconds=60)),
         contracts={},
         pacer=Pacer(asyncio.get_running_loop().time),
+        answers_within_s=ANSWER_S,
         hooks=Hooks(lambda _: None, lambda _: None, lambda *_: None, lambda *_: None),
     )
     await session.open(host, port, ANSWER_S)
@@ -36,7 +37,7 @@ async def cancel_everything(host: str, port: int, client_id: int, account: str) 
         session.require_paper()
         session.client.reqGlobalCancel()
         # Messages are dealt with in their order: the answer proves that the one before was heard.
-        await session.ask(TIME, session.client.reqCurrentTime, ANSWER_S)
+        await session.ask(TIME, session.client.reqCurrentTime)
     finally:
         await session.close()
         await asyncio.sleep(0)

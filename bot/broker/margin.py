@@ -28,13 +28,11 @@ class MarginDesk:
         self,
         account: str,
         client_id: int,
-        within_s: float,
         trading: Callable[[], Session],
         numbered: Callable[[Session, int], None],
     ) -> None:
         self._account = account
         self._client_id = client_id
-        self._within_s = within_s
         self._trading = trading
         self._numbered = numbered
 
@@ -51,7 +49,7 @@ class MarginDesk:
     async def _change_usd(self, command: AskMargin) -> float | None:
         session = self._trading()
         terms = order_terms(command.combo, command.quantity, round_price(command.limit))
-        order_id = session.client.getReqId()
+        order_id = session.next_id()
         self._numbered(session, order_id + 1)
         raw = order_to_client(
             terms, order_id=order_id, client_id=self._client_id, account=self._account, order_ref=""
@@ -64,7 +62,7 @@ class MarginDesk:
                 raise BrokerError("the session was replaced before the question was put")
             session.client.placeOrder(order_id, terms.contract, raw)
 
-        states = await session.ask(order_id, send, self._within_s)
+        states = await session.ask(order_id, send)
         return _figure(states[0].initMarginChange) if states else None
 
 

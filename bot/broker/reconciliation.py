@@ -1,33 +1,30 @@
 """All the broker knows at one moment, each list proved complete by its end marker."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from bot.broker.compat import ExecutionFilter
 from bot.broker.contracts import from_client, is_settled
 from bot.broker.inbox import COMPLETED_ORDERS, OPEN_ORDERS, POSITIONS
-from bot.broker.requests import Key
 from bot.broker.session import Session
 from bot.events import Reconciled
 from market.contract import Contract
 
-Ask = Callable[[Key, Callable[[], Any]], Awaitable[list[Any]]]
-
 
 async def reconciled(
-    session: Session, ask: Ask, contracts: Mapping[int, Contract], now: Callable[[], datetime]
+    session: Session, contracts: Mapping[int, Contract], now: Callable[[], datetime]
 ) -> Reconciled:
     """Ask for open orders, completed orders, executions and positions, and put them together.
 
-    `ask` puts one question with its deadline. Raises as `ask` does, and NotPaperAccountError when a row
-    belongs to another account.
+    All of one session. Raises as `Session.ask` does, also where it ended between two questions, and
+    NotPaperAccountError when a row belongs to another account.
     """
-    client, inbox = session.client, session.inbox
+    client, inbox, ask = session.client, session.inbox, session.ask
     session.evidence.begin_snapshot()
     await ask(OPEN_ORDERS, client.reqAllOpenOrders)
     await ask(COMPLETED_ORDERS, lambda: client.reqCompletedOrders(False))
-    request_id = client.getReqId()
+    request_id = session.next_id()
     commissions = inbox.commissions = []
     try:
         # After the orders, so that an execution without a reference finds its order.

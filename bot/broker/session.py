@@ -84,10 +84,12 @@ class Session:
         lines: LineBook,
         contracts: Mapping[int, Contract],
         pacer: Pacer,
+        answers_within_s: float,
         hooks: Hooks,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._account, self._client_id = account, client_id
+        self._answers_within_s = answers_within_s
         self._hooks, self._lines, self._contracts = hooks, lines, contracts
         self._foreign: str | None = None
         self._refusal: asyncio.Future[None] = loop.create_future()
@@ -188,17 +190,29 @@ class Session:
         if not self.is_writable:
             raise BrokerUnreachableError("the socket to the gateway is closing")
 
-    async def ask(self, key: Key, send: Callable[[], Any], within_s: float) -> list[Any]:
-        """Put a question and wait for its complete answer. Raises as `Requests.answer` does."""
+    def next_id(self) -> int:
+        """An id for an order or a question that no other of this session has.
+
+        Raises BrokerUnreachableError where the connection is gone.
+        """
+        if not self.client.isReady():
+            raise BrokerUnreachableError("the connection to the gateway is gone")
+        return int(self.client.getReqId())
+
+    async def ask(self, key: Key, send: Callable[[], Any], within_s: float | None = None) -> list[Any]:
+        """Put a question and wait for its complete answer.
+
+        Raises as `Requests.answer` does, and BrokerUnreachableError where the connection is gone.
+        """
         pacer = self.outbox.pacer
         while wait_s := pacer.wait_s():  # noqa: ASYNC110 -- the pace is a matter of time alone
             await asyncio.sleep(wait_s)
         if not self.is_writable:
-            raise BrokerUnreachableError("the session ended before the question was put")
+            raise BrokerUnreachableError("the connection to the gateway is gone: the question was not put")
         self.requests.open(key)
         pacer.sent()
         send()
-        return await self.requests.answer(key, within_s)
+        return await self.requests.answer(key, self._answers_within_s if within_s is None else within_s)
 
     def forget(self, reason: str) -> None:
         """The connection is gone: open questions fail, and orders that were never written are in doubt."""
@@ -214,7 +228,7 @@ class Session:
 
     def _subscribe(self, con_id: int) -> None:
         contract = self._contracts.get(con_id)
-        request_id = self.client.getReqId()
+        request_id = self.next_id()
         self._lines.open(request_id, contract or Contract(SecurityType.OPTION, "", con_id=con_id))
         raw = RawContract(conId=con_id, exchange="SMART") if contract is None else to_client(contract)
         asked = "" if contract is None else generic_ticks(contract)

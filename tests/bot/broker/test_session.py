@@ -318,15 +318,18 @@ def test_a_figure_that_is_no_number_is_not_taken(value: str) -> None:
     at_the_desk(script, gateway=gateway)
 
 
-def test_a_link_that_ends_with_the_last_answer_is_no_wrong_account() -> None:
+@pytest.mark.parametrize(("question", "end"), [(16, 53), (99, 102), (61, 62)])
+def test_a_session_that_ends_with_an_answer_is_gone_and_nothing_else_is_the_matter(
+    question: int, end: int
+) -> None:
     async def script(desk: Desk) -> None:
-        desk.gateway.muted.add(61)
-        question = asyncio.ensure_future(desk.broker.reconcile())
+        desk.gateway.muted.add(question)
+        reconciling = asyncio.ensure_future(desk.broker.reconcile())
         await desk.settle()
         # One segment: something that cannot be read, and the end of the list.
-        desk.gateway.write(to_bytes([message(3, "not a number", "Submitted", 0, 1), message(62, 1)]))
-        with pytest.raises(BrokerUnreachableError, match="connection to the gateway is gone"):
-            await question
+        desk.gateway.write(to_bytes([message(3, "not a number", "Submitted", 0, 1), message(end, 1)]))
+        with pytest.raises(BrokerUnreachableError, match="the connection to the gateway is gone"):
+            await reconciling
 
     at_the_desk(script)
 
