@@ -7,13 +7,13 @@ the structures the strategies watch. Contracts whose settlement has come are lef
 takes them away without an execution, and brokers show them for a while longer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 from bot.engine.book import adopt, apply_commission, apply_execution, report_order, with_order
 from bot.engine.by_hand import take_closes
-from bot.engine.differences import told
+from bot.engine.differences import listed, noted, told
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.engine.working import may_ask
 from bot.events import OrderReported, PositionMoved, Reconcile, Reconciled
@@ -36,9 +36,9 @@ def reconcile(state: EngineState, found: Reconciled, time: datetime) -> EngineSt
     stranger works; until then it is UNKNOWN. When it is absent and something still differs 60 s later, only a
     person may judge: trading is halted. Whatever differs makes the state REDUCING until it agrees again.
     """
-    listed = {execution_base(executed.fill.exec_id) for executed in found.executions}
+    numbers = {execution_base(executed.fill.exec_id) for executed in found.executions}
     for executed in found.executions:
-        state = apply_execution(_named(state, executed.fill, listed), executed, time)
+        state = apply_execution(_named(state, executed.fill, numbers), executed, time)
     for commission in found.commissions:
         state = apply_commission(state, commission)
     for report in found.orders:
@@ -59,6 +59,7 @@ def reconcile(state: EngineState, found: Reconciled, time: datetime) -> EngineSt
     faults = (_stranger(state, found.orders), _half_filled(state, time), _unequal(state, theirs, time))
     detail = "; ".join(fault for fault in faults if fault)
     state = replace(state, reconciled=True, position_doubted=False)
+    state = listed(state, theirs, _unsettled(state, theirs, time), time)
     risk = state.risk.without(Cause.MISMATCH)
     if detail:
         return replace(state, risk=risk.with_cause(Cause.MISMATCH, detail))
@@ -74,8 +75,8 @@ def position_moved(state: EngineState, event: PositionMoved, time: datetime) -> 
     contract = state.contracts.get(event.con_id)
     if not (state.connected and state.reconciled) or (contract is not None and is_settled(contract, time)):
         return Step(state)
-    ours = state.portfolio.positions().get(event.con_id)
-    if event.quantity == (0 if ours is None else ours.quantity):
+    state = noted(state, event.con_id, event.quantity, time)
+    if event.con_id not in state.differing:
         return Step(state)
     if not may_ask(state, time):
         return Step(replace(state, position_doubted=True))
@@ -94,7 +95,7 @@ def is_settled(contract: Contract, time: datetime) -> bool:
         return contract.expiry < time.astimezone(MARKET_TZ).date()
 
 
-def _named(state: EngineState, fill: Fill, listed: AbstractSet[str]) -> EngineState:
+def _named(state: EngineState, fill: Fill, numbers: AbstractSet[str]) -> EngineState:
     """Give an execution the number under which the broker lists it, when it was first told under another.
 
     The line may have garbled it: the list knows no such number, and has one that is otherwise the same.
@@ -104,7 +105,7 @@ def _named(state: EngineState, fill: Fill, listed: AbstractSet[str]) -> EngineSt
         return state
     same = (fill.order_ref, fill.con_id, fill.quantity, fill.price, fill.time)
     for base, one in fills.items():
-        if base not in listed and (one.order_ref, one.con_id, one.quantity, one.price, one.time) == same:
+        if base not in numbers and (one.order_ref, one.con_id, one.quantity, one.price, one.time) == same:
             return replace(state, portfolio=state.portfolio.renamed(base, fill))
     return state
 
@@ -245,14 +246,20 @@ def _unequal(state: EngineState, theirs: Mapping[int, int], time: datetime) -> s
         for con_id, quantity in structure.legs.items():
             watched[con_id] = watched.get(con_id, 0) + quantity
     differing = []
-    for con_id in sorted({*ours, *theirs, *watched}):
-        contract = state.contracts.get(con_id)
-        if contract is not None and is_settled(contract, time):
-            continue
+    for con_id in _unsettled(state, {*theirs, *watched}, time):
         mine, broker, legs = ours.get(con_id, 0), theirs.get(con_id, 0), watched.get(con_id, 0)
         if not mine == broker == legs:
-            differing.append(told(contract, con_id, mine, broker, legs))
+            differing.append(told(state.contracts.get(con_id), con_id, mine, broker, legs))
     return "; ".join(differing)
+
+
+def _unsettled(state: EngineState, others: Iterable[int], time: datetime) -> list[int]:
+    """Contracts held here and these others, ascending, without those whose settlement has come."""
+    return [
+        con_id
+        for con_id in sorted({*state.portfolio.positions(), *others})
+        if (contract := state.contracts.get(con_id)) is None or not is_settled(contract, time)
+    ]
 
 
 def _nothing_due(state: EngineState, time: datetime) -> EngineState:

@@ -111,6 +111,18 @@ class BreakEvensToday:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """A contract of which the broker holds another count than the executions say, in signed contracts.
+
+    Both counts are those of the moment at which it was told last; `since` is when it was told first.
+    """
+
+    mine: int
+    broker: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """Every option the broker lists for one class and expiry."""
 
@@ -189,6 +201,7 @@ class EngineState:
     read: tuple[int, ...] = ()  # contracts whose quotes the last evaluation could act on
     reconcile_asked_at: datetime | None = None
     position_doubted: bool = False  # the broker told one that is not ours, and has not listed all since
+    differing: Mapping[int, Difference] = field(default_factory=dict)  # by con_id, until the broker agrees
     # What was last said about a strategy that holds, or about a structure that risk refused.
     last_held: Mapping[str, str] = field(default_factory=dict)
     held_since: Mapping[str, int] = field(default_factory=dict)  # evaluations since then

@@ -28,7 +28,7 @@ from bot.engine.release_days import calendar_alerts
 from bot.engine.retold import corrected, renumbered
 from bot.engine.settlement_cash import judge_cash, note_expired
 from bot.engine.state import EngineState, Listing, OrderLine, Step, is_always_streamed
-from bot.engine.working import cancel_opening, decision_id
+from bot.engine.working import cancel_opening, decision_id, take_back
 from bot.events import (
     AccountTaken,
     Alert,
@@ -236,7 +236,9 @@ def _executed(state: EngineState, event: Executed, time: datetime) -> Step:
     state = book.refresh_unknown(book.apply_execution(state, event, time))
     done = replace(done, state=state)
     after = state.orders.get(event.fill.order_ref)
-    if before is None or after is None or after.order.filled == before.order.filled:
+    if before is None:
+        return done.then(take_back(state, time))
+    if after is None or after.order.filled == before.order.filled:
         return done
     return done.then(_booked(state, event.fill.order_ref, _filled(after), time))
 
@@ -261,6 +263,7 @@ def _reconciled(state: EngineState, event: Reconciled, time: datetime) -> Step:
         known = before.structures.get(key, structure)
         if structure.settled and not known.settled:
             done = done.then(_tell_settled(done.state, known, structure.closed_reason, time))
+    done = done.then(take_back(done.state, time))
     return done.then(Step(book.tidy(done.state, time)))
 
 

@@ -2,7 +2,8 @@
 
 A limit starts near the middle and moves in equal steps to the worst price its decision allowed; it
 never goes beyond. When the last step does not trade, the order is cancelled and a later decision may
-try again with fresh prices. Nothing is replaced or sent while the connection is in doubt.
+try again with fresh prices. Nothing is replaced or sent while the connection is in doubt. A close that would
+take more than is held is taken back: filled, it would open the reverse of what it closes.
 """
 
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from functools import lru_cache
 from math import ceil, floor
 
 from bot.engine.decision import Decision, Verb
+from bot.engine.differences import EXECUTIONS_DUE, unheld
 from bot.engine.parameters import Walk
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.events import Alert, CancelOrder, Command, Reconcile, ReplaceOrder
@@ -20,7 +22,6 @@ from risk.state import Cause, TradingState
 from strategies.base import Intent
 
 ACKNOWLEDGEMENT_DUE = timedelta(seconds=10)
-EXECUTIONS_DUE = timedelta(seconds=5)
 ASK_AGAIN = timedelta(seconds=30)
 _MOVABLE = (OrderStatus.WORKING, OrderStatus.PARTIAL)
 
@@ -30,8 +31,8 @@ def tend(state: EngineState, time: datetime, walk: Walk, trading_open: bool) -> 
 
     Call it while connected and reconciled only.
     """
-    step = Step(state)
-    for line in state.working():
+    step = take_back(state, time)
+    for line in step.state.working():
         step = step.then(_tend_one(step.state, line, time, walk, trading_open))
     if _evidence_is_due(step.state, time) and may_ask(step.state, time):
         asked = replace(step.state, reconcile_asked_at=time)
@@ -63,6 +64,18 @@ def cancel_opening(state: EngineState, time: datetime, reason: str, with_hedges:
             OrderStatus.INTENT,
         ):
             step = step.then(_cancel(step.state, line, time, reason))
+    return step
+
+
+def take_back(state: EngineState, time: datetime) -> Step:
+    """Cancel each close of what is certainly not held any more; the next one is cut to what is left."""
+    step = Step(state)
+    for line in state.working():
+        beyond, is_certain = unheld(step.state, line, time)
+        if is_certain and line.order.status in (*_MOVABLE, OrderStatus.SENT):
+            step = step.then(_cancel(step.state, line, time, f"it would take more than is held: {beyond}"))
+            alert = Alert("warning", "close.taken_back", f"{line.order.order_ref}: {beyond}")
+            step = step.then(Step(step.state, (), (alert,)))
     return step
 
 
@@ -99,6 +112,8 @@ def _tend_one(
         return _cancel(state, line, time, "the connection was lost since: a new attempt takes its place")
     if line.steps >= walk.steps or line.limit_first == line.limit_worst:
         return _cancel(state, line, time, "not filled at the worst price this decision allows")
+    if unheld(state, line, time)[0]:
+        return Step(state)  # an execution may still explain it; until then the limit stays where it is
     return _reprice(state, line, time, walk.steps)
 
 

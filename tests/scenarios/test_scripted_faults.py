@@ -18,7 +18,7 @@ from simulator.faults import Fault, FaultKind
 from simulator.message_names import INCOMING
 from tests.scenarios.faults.house import FaultHouse
 from tests.scenarios.faults.plans import Mishap, Trouble
-from tests.scenarios.faults.planted import UNLISTED, at_order, session, trouble
+from tests.scenarios.faults.planted import CUT, UNLISTED, at_order, session, trouble
 from tests.scenarios.faults.runs import be_quiet
 from tests.scenarios.faults.scenes import scene
 
@@ -228,6 +228,29 @@ def test_a_cancellation_nobody_hears_is_asked_about_and_nothing_is_sent_beside_i
     house = live(tmp_path, ignored("cancelOrder"), trouble(Trouble.HALT, 1.0, 1, for_s=300.0), final=0.85)
     assert house.fired["ignore"] == 1
     assert [record.body["reason"] for record in records(house, "Reconcile")]
+
+
+def test_a_close_at_work_is_taken_back_when_a_person_closes_the_same_and_nothing_is_turned_round(
+    tmp_path: Path,
+) -> None:
+    # One unit of the close has traded when a person closes the rest, one unit first and then the others.
+    house = live(tmp_path, *CUT, trouble(Trouble.BY_HAND, 1.0))
+    assert house.fired[Trouble.BY_HAND] == 1
+    held: dict[int, int] = {}
+    turned = []
+    for one in house._exchange._blotter.executions:
+        if one.security_type != "BAG":
+            before = held.get(one.con_id, 0)
+            held[one.con_id] = before + round(one.quantity) * (1 if one.side == "BOT" else -1)
+            turned += [one.exec_id] if held[one.con_id] * before < 0 else []
+    assert turned == []
+    told = {one.body["name"]: one.body["text"] for one in records(house, "Alert")}
+    assert told["close.taken_back"].startswith(placed(house)[1])
+    assert told["structure.closed_by_hand"].endswith("6 units, closed by hand at the broker")
+    line = house.judge._state.orders[placed(house)[1]]
+    assert (line.order.status, line.order.filled) == (OrderStatus.CANCELLED, 1)
+    (structure,) = [one for one in house.judge._state.structures.values() if one.closed_legs][:1]
+    assert (structure.is_flat, structure.closed_reason) == (True, "closed by hand at the broker")
 
 
 # ---------------------------------------------------------------------- legs

@@ -8,7 +8,7 @@ own books.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,7 @@ from bot.clock import VirtualClock
 from bot.control.simulation import CLIENT_ID, PORT
 from bot.control.stand_ins import stand_ins
 from bot.daemon import Daemon
+from bot.engine.decision import Verb
 from bot.errors import BrokerError, JournalError
 from bot.events import Alert, Event, OperatorCommanded
 from bot.feeds import PublishedFeeds, answered_by
@@ -229,6 +230,8 @@ class FaultHouse:
             self._disk.sync_fails = True
         elif kind is Trouble.DISK_FULL:
             self._disk.is_full = True
+        elif kind is Trouble.BY_HAND:
+            self._close_by_hand(mishap)
         else:
             self.fired[kind] += 1
             self._at_world(kind, mishap)
@@ -260,6 +263,20 @@ class FaultHouse:
             self._exchange._account.cash_usd += mishap.amount
             self._gateway.route([AccountChanged(())])
             self._gateway.flush()
+
+    def _close_by_hand(self, mishap: Mishap) -> None:
+        """A person closes at the market what a close of the daemon works for; waits for one."""
+        for order in self._exchange._blotter.working.values():
+            decision = self.judge.records.decisions.get(order.request.order_ref)
+            if decision is not None and decision.verb is Verb.CLOSE:
+                price = (order.request.limit_price or 0.0) + (5.0 if order.request.action == "BUY" else -5.0)
+                units = mishap.amount or order.request.quantity - order.filled
+                by_hand = replace(order.request, order_ref="", limit_price=price, quantity=units)
+                self._gateway.route(self._exchange.by_hand.place(by_hand))
+                self._gateway.flush()
+                self.fired[mishap.kind] += 1
+                return
+        self._later(1.0, lambda: self._close_by_hand(mishap))
 
     def _command(self, verb: str) -> None:
         if self._daemon is not None:

@@ -21,6 +21,7 @@ from config.rules import Rules
 from market.order import OrderStatus
 from risk.state import Cause, TradingState
 from simulator import client_messages as ask
+from simulator.back_office import HAND_CLIENT
 from simulator.exchange import Exchange
 from simulator.faults import FaultKind
 from simulator.model import OrderRequest
@@ -284,7 +285,9 @@ class Judge:
                 self.accuse("I-09", f"{ref} is {line.order.status.value} and does not exist")
             if ref in at_venue and at_venue[ref].filled > intent.quantity:
                 self.accuse("I-07", f"{ref} filled {at_venue[ref].filled:g}, decided were {intent.quantity}")
-        for ref in at_venue:
+        for ref, order in at_venue.items():
+            if order.request.client_id == HAND_CLIENT:
+                continue  # a person's own
             known = self.records.intents.get(ref) or (ref in self._scene.state.orders)
             if not known:
                 self.accuse(

@@ -32,6 +32,7 @@ class Trouble(StrEnum):
     CLOCK_JUMP = "clock jump"
     WITHDRAWAL = "cash withdrawn"
     HALT = "halt and resume"
+    BY_HAND = "closed by hand while a close works"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ _DRAWS: tuple[Draw, ...] = (
 
 KINDS: tuple[str, ...] = (
     *(kind.value for kind in FaultKind),
-    *(kind.value for kind in Trouble),
+    *(kind.value for kind in Trouble if kind is not Trouble.BY_HAND),  # scripted only, never drawn
 )
 #: Most sessions are half days: they trade like whole ones and take half the time.
 SCENES = (

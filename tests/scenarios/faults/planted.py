@@ -118,7 +118,7 @@ def trouble(kind: Trouble, after_s: float = 0.0, number: int = 0, **more: Any) -
 _LONG_SILENCE = trouble(Trouble.BLACKHOLE, 5000.0, for_s=60_000.0)
 _LINE_LOST = Mishap("connectivity", 4000.0, 0, Fault(FaultKind.CONNECTIVITY, for_s=60.0))
 _CORRECTED = at_order(1, Fault(FaultKind.CORRECT, points=0.05), 200.0)
-_CUT = tuple(at_order(number, Fault(FaultKind.PARTIAL, units=1)) for number in range(1, 7))
+CUT = tuple(at_order(number, Fault(FaultKind.PARTIAL, units=1)) for number in range(1, 7))
 _ACK_LOST = Mishap("drop", 0.0, 0, Fault(FaultKind.DROP, message="openOrder", skip=1, times=3))
 UNLISTED = tuple(
     at_order(1, Fault(FaultKind.DROP, message=message, times=times))
@@ -171,7 +171,7 @@ BUGS: tuple[Bug, ...] = (
     Bug("I-14", "the sign of a price is turned", swap(bot.broker.adapter, "order_terms", wrong_sign),
         session()),
     Bug("I-15", "an order goes to the market", order(orderType="MKT"), session()),
-    Bug("I-16", "a structure is closed while it is still being opened", CROSSES, session(*_CUT)),
+    Bug("I-16", "a structure is closed while it is still being opened", CROSSES, session(*CUT)),
     Bug("I-17", "silence of a feed is not noticed", BLIND_TO_SILENCE,
         session(Mishap("freeze", 400.0, 0, Fault(FaultKind.FREEZE, for_s=3000.0)), final=0.85)),
     Bug("I-18", "a series is used before its release",
@@ -198,6 +198,9 @@ BUGS: tuple[Bug, ...] = (
         both(swap(IbBroker, "_link_changed", stays_down),
              swap(Connection, "_watch_outage", lambda *_: False)),
         session(_LINE_LOST)),
+    Bug("I-28", "a close stays at work for what a person closes meanwhile, and opens the reverse",
+        swap(bot.engine.working, "unheld", lambda *_: ("", False)),
+        session(*CUT, trouble(Trouble.BY_HAND, 1.0))),
     Bug("I-28", "a connected socket is taken for a working one (finding 6)",
         swap(IbBroker, "heartbeat", no_heartbeat), session(_LONG_SILENCE)),
     Bug("I-09", "an order lost in a restart is taken for a working one (LEAN #242; finding 7)",
