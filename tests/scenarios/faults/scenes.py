@@ -6,10 +6,11 @@ continues from a copy of it, so that no session pays for five years of history a
 
 import asyncio
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +27,7 @@ from bot.journal.opening import open_journal, opening_record
 from bot.port import Observers
 from config.rules import Rules
 from market.sessions import MARKET_TZ
+from simulator.days import SessionDay
 from simulator.exchange import Exchange
 from simulator.gateway import Gateway
 from simulator.pacing import drive
@@ -74,12 +76,15 @@ STORIES: Mapping[str, Story] = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A place to start from. `venue` is the pickled exchange with its market, `files` the journal's."""
+    """A place to start from. `venue` is the pickled exchange with its market but without the market's `days`,
+    which are frozen and shared by every venue that is laid out; `files` are the journal's.
+    """
 
     name: str
     start: datetime
     end: datetime
     venue: bytes
+    days: Sequence[SessionDay]
     files: Mapping[str, bytes]
     seq: int
     state: EngineState
@@ -90,8 +95,25 @@ class Scene:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        venue: Exchange = pickle.loads(self.venue)
+        unpickler = pickle.Unpickler(BytesIO(self.venue))
+        unpickler.persistent_load = self.days.__getitem__  # type: ignore[method-assign]  # as its manual says
+        venue: Exchange = unpickler.load()
         return venue
+
+
+class _Pickler(pickle.Pickler):
+    """Leaves the days of a market's history out, five years of them, and keeps them beside."""
+
+    def __init__(self, file: BytesIO) -> None:
+        super().__init__(file)
+        self.days: list[SessionDay] = []
+
+    def persistent_id(self, obj: object) -> int | None:
+        """The place of a day among those left out; None for everything else."""
+        if not isinstance(obj, SessionDay):
+            return None
+        self.days.append(obj)
+        return len(self.days) - 1
 
 
 @cache
@@ -114,7 +136,12 @@ def scene(name: str) -> Scene:
         opened = open_journal(journal)
         seq = opened.journal.count
         opened.journal.release()
-        return Scene(name, story.stopped, story.ends, pickle.dumps(venue), files, seq, recover(journal))
+        file = BytesIO()
+        pickler = _Pickler(file)
+        pickler.dump(venue)
+        return Scene(
+            name, story.stopped, story.ends, file.getvalue(), pickler.days, files, seq, recover(journal)
+        )
 
 
 async def _live(story: Story, journal: Path) -> Exchange:
