@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from market.contract import Right
@@ -54,8 +54,7 @@ def moving(steps: int) -> list[dict[int, Tick]]:
     first = [Tick(n, 10.0 + n, 10.2 + n, 5, 7, delta=-0.2, implied_volatility=0.2) for n in range(LINES)]
     return [
         {
-            tick.con_id: replace(
-                tick,
+            tick.con_id: tick._replace(
                 bid=round((tick.bid or 0.0) + 0.05 * (step % 7), 2),
                 ask=round((tick.ask or 0.0) + 0.05 * (step % 5), 2),
                 model_price=10.1 + 0.01 * step,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from market.contract import Contract
 
@@ -40,9 +40,8 @@ class Chain:
     strikes: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Top of book of one instrument.
+class Tick(NamedTuple):
+    """Top of book of one instrument. A named tuple, because every step of the market makes a hundred of them.
 
     A missing side is None; sizes are 0 then. For AD-NYSE bid/ask are advancers/decliners.
     """

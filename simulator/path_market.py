@@ -336,7 +336,7 @@ class PathMarket:
         contract = contract_of(tick.con_id)
         if contract is None or not {contract.symbol, contract.trading_class} & self.halted:
             return tick
-        return replace(tick, halted=True)
+        return tick._replace(halted=True)
 
 
 def _product(contract: Contract) -> Product:

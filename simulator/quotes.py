@@ -135,7 +135,7 @@ def _quote_options(layout: Layout, moment: Moment, curve: Mapping[date, float], 
     level = spx_volatility(moment.vix, moment.far_vix(curve))
     stress = stress_of(moment.vix)
     state, underlying = _expiry_state(layout, moment, curve, level)
-    f, t, atm, d, deviation, alive = state[:, group]
+    f, t, atm, d, deviation, alive = state.take(group, axis=1)
     log_moneyness = np.log(options.strike / f)
     smile = np.sqrt(level.shape.variance_ratio(log_moneyness / deviation))
     sigma = atm * np.where(options.is_vix, vix_option_smile(log_moneyness), smile)
@@ -144,7 +144,7 @@ def _quote_options(layout: Layout, moment: Moment, curve: Mapping[date, float], 
     half = half_spreads(price, greeks.delta, greeks.vega, f, options.is_vix, stress)
     bids, asks = quote_cents(price, half, options.is_vix)
     bid_sizes, ask_sizes = _sizes(options.ids, price, moment.trading_epoch, stress)
-    model = np.stack((sigma, greeks.delta, greeks.gamma, greeks.vega, greeks.theta, price), axis=1)
+    model = np.array((sigma, greeks.delta, greeks.gamma, greeks.vega, greeks.theta, price)).T
     if options.has_minis:
         bids, asks, model = _as_minis(options.scale, half, bids, asks, model)
     model = np.rint(model * _MODEL_SCALES) / _MODEL_UNITS
@@ -229,16 +229,13 @@ def _sizes(
     ids: npt.NDArray[np.uint64], price: npt.NDArray[np.float64], epoch: float, stress: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Contracts on each side: more where the option is cheap, fewer under stress; new every five minutes."""
-    mixed = (ids ^ np.uint64(int(epoch // SIZE_INTERVAL_S) * 2654435761)) * np.uint64(11400714819323198485)
+    mixed = (ids ^ np.uint64(int(epoch // SIZE_INTERVAL_S) * 2654435761)) * _MIXER
     depth = (1.0 - 0.8 * stress) * (1.0 + 4.0 / (1.0 + np.round(price, 2)))
-    first = (mixed >> np.uint64(40)) % np.uint64(50)
-    second = (mixed >> np.uint64(50)) % np.uint64(50)
-    return (
-        (1.0 + (8.0 + first) * depth).astype(np.int64),
-        (1.0 + (8.0 + second) * depth).astype(np.int64),
-    )
+    bids, asks = (1.0 + (8.0 + (mixed >> _PLACES) % _SPREAD) * depth).astype(np.int64)
+    return bids, asks
 
 
+_MIXER, _PLACES, _SPREAD = np.uint64(11400714819323198485), np.array([[40], [50]], np.uint64), np.uint64(50)
 _NOTHING = Tick(0)
 #: Per unit of volatility and per year become per 1 % and per day; rounded to 1e-6, gamma 1e-8, prices 1e-4.
 _MODEL_UNITS = np.array([1e6, 1e6, 1e8, 1e6, 1e6, 1e4])

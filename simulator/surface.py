@@ -152,12 +152,11 @@ def quote_cents(
     before they meet a step, so that the last bits of exp and log do not decide which side they fall.
     """
     low, high = np.where(is_vix, _VIX_STEPS, _SPX_STEPS)
-    micro = np.rint(np.stack((price - half, price + half, price)) * 1e6)
-    below, above, model = np.maximum(micro, 0.0)
-    bid_step = np.where(below < _STEP_CHANGE, low, high)
-    ask_step = np.where(above < _STEP_CHANGE, low, high)
-    bid = np.floor(below / (bid_step * 1e4)) * bid_step
-    ask = np.ceil(above / (ask_step * 1e4)) * ask_step
+    micro = np.maximum(np.rint(np.array((price - half, price + half, price)) * 1e6), 0.0)
+    sides, model = micro[:2], micro[2]
+    steps = np.where(sides < _STEP_CHANGE, low, high)
+    below, above = sides / (steps * 1e4)
+    bid, ask = np.floor(below) * steps[0], np.ceil(above) * steps[1]
     bid[model * 2.0 < low * 1e4] = 0.0
     ask = np.maximum(ask, bid + np.where(bid < 300.0, low, high))
     return bid.astype(np.int64), ask.astype(np.int64)

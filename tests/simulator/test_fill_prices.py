@@ -1,6 +1,5 @@
 """What an order pays: the natural price when it comes to the book, its own limit once it rests there."""
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -94,7 +93,7 @@ def test_an_order_that_waited_for_the_open_takes_the_natural_price_of_the_open()
 
 def test_an_order_in_a_halt_rests_and_gets_its_limit_afterwards() -> None:
     market, exchange = venue()
-    market.book[PUT_WING] = replace(market.book[PUT_WING], halted=True)
+    market.book[PUT_WING] = market.book[PUT_WING]._replace(halted=True)
     assert not fills(exchange.submit(single(PUT_WING, "BUY", 1, 14.5)))
     market.quote(PUT_WING, 13.9, 14.1)
     (line,) = fills(exchange.match())

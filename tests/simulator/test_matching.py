@@ -1,6 +1,5 @@
 """How orders meet the book: combos in whole units at natural prices, stops, sizes on display."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -122,7 +121,7 @@ def test_a_leg_without_an_opposite_quote_holds_the_whole_combo_even_at_the_marke
 
 def test_a_halted_leg_does_not_trade() -> None:
     market, exchange = venue()
-    market.book[SHORT_PUT] = replace(market.book[SHORT_PUT], halted=True)
+    market.book[SHORT_PUT] = market.book[SHORT_PUT]._replace(halted=True)
     assert not fills(exchange.submit(condor("BUY", 1, -11.0)))
 
 
