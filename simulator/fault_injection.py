@@ -89,7 +89,7 @@ class FaultInjector:
     def hears(self, message: Sequence[str]) -> bool:
         """Whether a client's message reaches the gateway."""
         name = INCOMING.get(int(message[0]), "") if message and message[0].isdigit() else ""
-        armed = self._strike(name, {FaultKind.IGNORE})
+        armed = self._strike(name, {FaultKind.IGNORE}, self._gateway.clock())
         return armed is None
 
     def outgoing(self, client: Hashable, messages: Sequence[str]) -> list[str]:
@@ -113,7 +113,7 @@ class FaultInjector:
     def _pass(self, text: str, held: _Held, sent: list[str], now: datetime) -> None:
         number = text[_PREFIX : text.index("\0", _PREFIX)]
         name = OUTGOING.get(int(number), "") if number.isdigit() else ""
-        fault = self._strike(name, _OUTGOING_FAULTS)
+        fault = self._strike(name, _OUTGOING_FAULTS, now)
         kind = None if fault is None else fault.kind
         if fault is not None and kind is FaultKind.DELAY:
             held.delayed.append((now + timedelta(seconds=fault.for_s), text))
@@ -126,9 +126,8 @@ class FaultInjector:
             sent += held.overtaken
             held.overtaken.clear()
 
-    def _strike(self, name: str, kinds: frozenset[FaultKind] | set[FaultKind]) -> Fault | None:
+    def _strike(self, name: str, kinds: frozenset[FaultKind] | set[FaultKind], now: datetime) -> Fault | None:
         """The fault that strikes a message of this name now, counted down."""
-        now = self._gateway.clock()
         for armed in self._messages:
             fault = armed.fault
             if fault.kind not in kinds or fault.message not in {name, "*"} or armed.at > now:

@@ -94,19 +94,18 @@ def error(version: int, req_id: int, code: int, text: str) -> str:
     return _error(req_id, code, text)
 
 
-def last_trade_day(instrument: Instrument) -> date | None:
-    """The day printed as a contract's expiry: its last trading day in New York, a Thursday for an AM-settled
-    SPX option.
-    """
-    if instrument.last_trade is not None:
-        return instrument.last_trade.astimezone(NEW_YORK).date()
-    return instrument.contract.expiry
-
-
 def printed_expiry(instrument: Instrument) -> str:
-    """`last_trade_day` as YYYYMMDD, empty for what does not expire."""
-    day = last_trade_day(instrument)
-    return "" if day is None else f"{day:%Y%m%d}"
+    """The day printed as a contract's expiry, YYYYMMDD: its last trading day in New York, a Thursday for an
+    AM-settled SPX option. Empty for what does not expire.
+    """
+    return _printed_day(instrument.last_trade or instrument.contract.expiry)
+
+
+@lru_cache(maxsize=256)
+def _printed_day(last_trade: date | None) -> str:
+    if isinstance(last_trade, datetime):
+        last_trade = last_trade.astimezone(NEW_YORK)
+    return "" if last_trade is None else f"{last_trade:%Y%m%d}"
 
 
 def printed_multiplier(instrument: Instrument) -> str:
@@ -156,16 +155,15 @@ def contract_details(
 ) -> str:
     """One line of the security master. `exchange` is the one the client asked for."""
     contract = instrument.contract
-    expires = printed_expiry(instrument)
     derivative = contract.security_type in {SecurityType.OPTION, SecurityType.FUTURE}
     # The contract month is that of the settlement, also when the last trading day lies in the month before.
     month = f"{contract.expiry:%Y%m}" if contract.expiry is not None else ""
     head: list[Value] = [10, 8, req_id] if version < 164 else [10, req_id]
     fields = contract_fields(instrument, exchange)
-    con_id, symbol, kind, _, strike, right, multiplier, _, currency, local_symbol, trading_class = fields
+    con_id, symbol, kind, expires, strike, right, multiplier, _, currency, local_symbol, class_name = fields
     values: list[Value] = [
-        *head, symbol, kind, expires, strike, right, exchange, currency, local_symbol, trading_class,
-        trading_class, con_id, instrument.min_tick, *([0] if version < 164 else []), multiplier,
+        *head, symbol, kind, expires, strike, right, exchange, currency, local_symbol, class_name,
+        class_name, con_id, instrument.min_tick, *([0] if version < 164 else []), multiplier,
         "ACTIVETIM,ALERT,COND,DAY,GTC,IOC,LMT,MKT,STP,STPLMT,WHATIF",
         ",".join([name for name, _ in instrument.market_rules]), 1, instrument.underlying_con_id,
         instrument.long_name, instrument.primary_exchange, month, "", "", "", ZONE_NAME,

@@ -102,7 +102,9 @@ def message(*values: Value) -> str:
 
     A NUL inside a text would shift every later field, so it becomes a blank.
     """
-    body = "".join([text(value).replace("\0", " ") + "\0" for value in values])
+    body = "".join([text(value) + "\0" for value in values])
+    if body.count("\0") > len(values):
+        body = "".join([text(value).replace("\0", " ") + "\0" for value in values])
     if not body.isascii():
         body = body.encode().decode("latin-1")
     return prefixed(body)
