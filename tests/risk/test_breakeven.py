@@ -43,6 +43,12 @@ def test_the_worked_condor_breaks_even_a_credit_outside_its_shorts() -> None:
     assert (low.level, high.level) == pytest.approx((5627.63, 6327.37))
 
 
+def test_a_break_even_halfway_between_two_prices_is_told_as_one_of_them() -> None:
+    low, high = [one.level for one in break_evens(CONDOR, 12.3700005, MARKET) if not one.today]
+    assert low in (5627.629999, 5627.63)
+    assert high in (6327.37, 6327.370001)
+
+
 def test_a_credit_collected_by_a_roll_moves_both_break_evens_outwards() -> None:
     before = [one.level for one in break_evens(CONDOR, 12.0, MARKET) if not one.today]
     after = [one.level for one in break_evens(CONDOR, 15.5, MARKET) if not one.today]
