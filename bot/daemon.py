@@ -85,7 +85,7 @@ class Daemon:
         self._errands = Errands(self.post)
         self._stop = StopSignal()
         self._taking = asyncio.Lock()
-        self._dispatch = Dispatch(broker, self._errands, observers, switch, lambda: self.state)
+        self._dispatch = Dispatch(broker, self._errands, observers, switch, lambda: self.state, self.post)
         self._last_time = journal.state.time
         self._account_at: datetime | None = None
         self._evaluation_at = FAR_FUTURE

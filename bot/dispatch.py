@@ -1,8 +1,9 @@
 """Commands on their way out: to the broker's line, to a question beside the loop, to a person.
 
 What comes here is durable already. An order message still has to pass what may have changed since it was
-decided: a pulled switch, and a record that took so long that the price is one of before. What does not go out
-leaves its order as it stands: evidence about it falls due, and reconciliation settles it.
+decided: a pulled switch, a record that took so long that the price is one of before, and a connection that
+was lost and came back meanwhile. A new order that does not go out stays as it is: evidence about it falls
+due, and reconciliation settles it. A move that does not go out is told: the order keeps the limit it has.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,9 @@ from bot.events import (
     AskMargin,
     CancelOrder,
     Command,
+    Event,
     ListOptions,
+    MoveWithheld,
     PlaceOrder,
     Reconcile,
     ReplaceOrder,
@@ -46,6 +49,7 @@ class Dispatch:
     observers: Observers
     switch: KillSwitch | None
     state: Callable[[], EngineState]
+    post: Callable[[Event], None]
 
     def execute(self, time: datetime, command: Command, *, is_late: bool = False) -> None:
         """Do it; `is_late` when its record took longer than a price may wait.
@@ -67,7 +71,7 @@ class Dispatch:
 
     def _send(self, time: datetime, command: PlaceOrder | ReplaceOrder | CancelOrder, is_late: bool) -> None:
         if reason := self._withheld(command, is_late):
-            self._not_sent(time, command.order_ref, reason)
+            self._not_sent(time, command, reason)
             return
         try:
             if isinstance(command, PlaceOrder):
@@ -79,7 +83,7 @@ class Dispatch:
         except NotPaperAccountError:
             raise
         except BrokerError as error:
-            self._not_sent(time, command.order_ref, str(error))
+            self._not_sent(time, command, str(error))
 
     def _withheld(self, command: PlaceOrder | ReplaceOrder | CancelOrder, is_late: bool) -> str:
         """Why an order message does not go out. What reduces risk goes out at an old price, too."""
@@ -87,9 +91,18 @@ class Dispatch:
             return ""
         if self.switch is not None and self.switch.is_pulled:
             return "halted"
-        if is_late and is_opening(self.state(), command.order_ref):
+        is_opened = is_opening(self.state(), command.order_ref)
+        if is_late and is_opened:
             return "its record took too long, the price is one of before"
+        # Moved behind a link that came back, one order can become two; what opens waits for the books.
+        is_another = self.broker.epoch != self.state().epoch
+        if is_another and (is_opened or isinstance(command, ReplaceOrder)):
+            return "the connection was lost and came back since it was decided"
         return ""
 
-    def _not_sent(self, time: datetime, order_ref: str, reason: str) -> None:
-        self.observers.alert(time, Alert("error", "order.not_sent", f"{order_ref}: {reason}"))
+    def _not_sent(
+        self, time: datetime, command: PlaceOrder | ReplaceOrder | CancelOrder, reason: str
+    ) -> None:
+        self.observers.alert(time, Alert("error", "order.not_sent", f"{command.order_ref}: {reason}"))
+        if isinstance(command, ReplaceOrder):
+            self.post(MoveWithheld(command.order_ref, command.limit, reason))

@@ -259,6 +259,16 @@ class Stopping:
     reason: str
 
 
+@quickly_made
+@dataclass(frozen=True, slots=True)
+class MoveWithheld:
+    """A limit decided for a working order never went out: the one before still stands at the broker."""
+
+    order_ref: str
+    limit: float
+    reason: str
+
+
 OrderEvidence = OrderReported | Executed | CommissionReported
 Event = (
     Opened
@@ -275,6 +285,7 @@ Event = (
     | Executed
     | CommissionReported
     | PositionMoved
+    | MoveWithheld
     | Reconciled
     | JobDue
     | OperatorCommanded

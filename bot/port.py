@@ -44,6 +44,7 @@ class BrokerPort(Protocol):
 
     sink: Callable[[Event], None]
     margin: MarginPort
+    epoch: int  # number of the connection; a link to the broker that came back counts as another
     heard_at: Callable[[], datetime | None]  # when the last message of any kind came
 
     @property

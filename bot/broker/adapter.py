@@ -34,6 +34,7 @@ from bot.events import (
     Disconnected,
     Event,
     ListOptions,
+    MoveWithheld,
     OptionsListed,
     OrderReported,
     PlaceOrder,
@@ -94,7 +95,7 @@ class IbBroker:
         self._desk = OrderDesk(account, client_id, self._tell)
         self.margin: MarginPort = MarginDesk(account, client_id, self._require_trading, self._raise_floor)
         self._wanted: tuple[int, ...] = ()
-        self._epoch = 0
+        self.epoch = 0
         self._account_asked: datetime | None = None
         self._skew = SkewWatch(host_skew_s_max, isinstance(clock, BrokerClock))
         # One pace for all sessions: no second has more, not even one in which a session follows another.
@@ -149,10 +150,10 @@ class IbBroker:
             if isinstance(error, RefusedError) and is_read_only(error.code, error.text):
                 raise ReadOnlyApiError(READ_ONLY) from error
             raise
-        self._epoch += 1
+        self.epoch += 1
         self._is_telling = True
         session.outbox.stream(self._wanted)
-        return Connected(self._account, self._epoch)
+        return Connected(self._account, self.epoch)
 
     async def disconnect(self) -> None:
         """Close the session, if there is one. No event tells of it."""
@@ -290,6 +291,7 @@ class IbBroker:
             session = self._require_trading()
         except BrokerUnreachableError as error:
             self._unwritten(command.order_ref, str(error))
+            self.sink(MoveWithheld(command.order_ref, command.limit, f"never written: {error}"))
             return
         self._desk.replace(session, command.order_ref, command.limit)
 
@@ -388,5 +390,5 @@ class IbBroker:
         if data_lost:
             self._lines.clear()
             session.outbox.flush()
-        self._epoch += 1
-        self._tell(Connected(self._account, self._epoch))
+        self.epoch += 1
+        self._tell(Connected(self._account, self.epoch))

@@ -95,6 +95,7 @@ class Session:
         self._refusal: asyncio.Future[None] = loop.create_future()
         self._now = clock.now
         self.is_linked = True
+        self.links = 0  # how often the gateway found its broker again
         self.requests = Requests()
         self.evidence = Evidence(client_id, hooks.tell, loop.call_later, contracts.get)
         self.inbox = Inbox(
@@ -270,6 +271,7 @@ class Session:
 
     def _link_changed(self, is_up: bool, data_lost: bool, text: str) -> None:
         self.is_linked = is_up
+        self.links += is_up
         self._hooks.linked(self, is_up, data_lost, text)
 
     def _measure_frame(self, _: bytes) -> None:

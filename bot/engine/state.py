@@ -38,6 +38,7 @@ class OrderLine:
     sent_at: datetime
     priced_at: datetime
     steps: int = 0
+    moved_from: float | None = None  # the limit before the last move, for when that does not go out
     max_loss_points: float = 0.0
     reserves: bool = False
     fees_per_unit_usd: float = 0.0
@@ -160,6 +161,7 @@ class EngineState:
     time: datetime | None = None
     connected: bool = False
     announced: str = ""  # the account the broker announced in this connection
+    epoch: int = 0  # number of this connection, as the broker's side counts them
     reconciled: bool = False
     stopping: bool = False
     starts: tuple[datetime, ...] = ()  # starts since the last clean stop

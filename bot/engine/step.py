@@ -28,7 +28,7 @@ from bot.engine.release_days import calendar_alerts
 from bot.engine.retold import corrected, renumbered
 from bot.engine.settlement_cash import judge_cash, note_expired
 from bot.engine.state import EngineState, Listing, OrderLine, Step, is_always_streamed
-from bot.engine.working import cancel_opening, decision_id, take_back
+from bot.engine.working import cancel_opening, decision_id, move_withheld, take_back
 from bot.events import (
     AccountTaken,
     Alert,
@@ -43,6 +43,7 @@ from bot.events import (
     Job,
     JobDue,
     MarginTold,
+    MoveWithheld,
     ObservationsKnown,
     Opened,
     OpenInterestTold,
@@ -117,6 +118,7 @@ def _connected(state: EngineState, event: Connected, time: datetime) -> Step:
         state,
         connected=True,
         announced=event.account,
+        epoch=event.epoch,
         reconciled=False,
         # The lines stay as they are wanted: the broker's side asks for each of them once in a connection.
         quotes={},
@@ -368,6 +370,7 @@ _HANDLERS: dict[type[Any], Callable[[EngineState, Any, datetime], Step]] = {
     AccountTaken: _account_taken,
     CommissionReported: _commission_reported,
     PositionMoved: position_moved,
+    MoveWithheld: move_withheld,
     Connected: _connected,
     ContractsNamed: _contracts_named,
     Disconnected: _disconnected,

@@ -14,7 +14,7 @@ from bot.engine.decision import Decision, Verb
 from bot.engine.differences import EXECUTIONS_DUE, unheld
 from bot.engine.parameters import Walk
 from bot.engine.state import EngineState, OrderLine, Step
-from bot.events import Alert, CancelOrder, Command, Reconcile, ReplaceOrder
+from bot.events import Alert, CancelOrder, Command, MoveWithheld, Reconcile, ReplaceOrder
 from market.order import OrderStatus
 from market.records import replace
 from market.rounding import round_price
@@ -127,9 +127,21 @@ def _reprice(state: EngineState, line: OrderLine, time: datetime, walk_steps: in
     moved = replace(line, steps=steps, priced_at=time)
     if limit == line.order.limit:
         return Step(_with(state, moved))
-    moved = replace(moved, order=replace(line.order, limit=limit))
+    moved = replace(moved, order=replace(line.order, limit=limit), moved_from=line.order.limit)
     state, decision = _decide(state, line, Verb.REPRICE, f"step {steps} of {walk_steps}", time, limit)
     return Step(_with(state, moved), (decision,), (ReplaceOrder(line.order.order_ref, limit),))
+
+
+def move_withheld(state: EngineState, event: MoveWithheld, time: datetime) -> Step:
+    """A move that did not go out is undone: the limit is the one that stands, and the step may come again."""
+    line = state.orders.get(event.order_ref)
+    if line is None or line.moved_from is None or line.order.limit != event.limit:
+        return Step(state)
+    stands = replace(line.order, limit=line.moved_from)
+    back = replace(line, order=stands, steps=line.steps - 1, moved_from=None)
+    reason = f"its limit stays where it was: {event.reason}"
+    state, decision = _decide(state, line, Verb.REPRICE, reason, time, stands.limit)
+    return Step(_with(state, back), (decision,))
 
 
 def _cancel(state: EngineState, line: OrderLine, time: datetime, reason: str) -> Step:

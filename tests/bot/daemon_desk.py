@@ -17,7 +17,7 @@ from bot.journal.opening import open_journal
 from bot.journal.writer import Journal, Record, read_records
 from simulator.virtual import VirtualLoop, run
 from strategies import iron_condor, vix_hedge
-from strategies.base import Evaluation, Structure
+from strategies.base import Evaluation, Proposal, Structure
 from tests.bot.engine.desk import ACCOUNT, SPX, opened
 from tests.bot.engine.looking import INDEX, quoted, wish
 from tests.bot.scripted_account import ScriptedAccount, SilentFeeds, Told, nobody
@@ -30,11 +30,13 @@ ROWS = tuple((con_id, quote.bid, quote.ask, quote.last) for con_id, quote in QUO
 LEGS = tuple(leg.contract for leg in condor().legs)
 
 
-def wants_one_condor(snapshot: Any, state: Any, structures: tuple[Structure, ...], *rest: Any) -> Any:
+def wants_one_condor(
+    snapshot: Any, state: Any, structures: tuple[Structure, ...], *rest: Any, wanted: Proposal | None = None
+) -> Any:
     """Propose one condor for as long as none is held or ordered."""
     working = rest[2]
     is_wanted = not working and not any(structure.opened_legs for structure in structures)
-    return state, Evaluation(proposals=(wish(),) if is_wanted else (), lines=LEGS)
+    return state, Evaluation(proposals=(wanted or wish(),) if is_wanted else (), lines=LEGS)
 
 
 def one_condor_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from bot.broker.pacing import MESSAGES_PER_S
 from bot.events import (
     CancelOrder,
     Event,
+    MoveWithheld,
     OrderReported,
     PlaceOrder,
     ReplaceOrder,
@@ -185,7 +186,12 @@ def test_an_order_this_session_does_not_know_is_neither_moved_nor_cancelled_but_
         desk.broker.cancel(CancelOrder("alvh:gone", "late"))
         await desk.settle()
         assert desk.gateway.sent(3) == desk.gateway.sent(4) == []
-        assert statuses(desk.take()) == [(OrderStatus.UNKNOWN, 0, 0)] * 2
+        told = desk.take()
+        assert statuses(told) == [(OrderStatus.UNKNOWN, 0, 0)] * 2
+        reason = "not an order at work in this broker session"
+        assert [one for one in told if isinstance(one, MoveWithheld)] == [
+            MoveWithheld("alvh:gone", -1.0, reason)
+        ]
 
     at_the_desk(script)
 
@@ -289,6 +295,33 @@ def test_what_is_cancelled_while_it_waits_for_its_turn_is_never_written() -> Non
         assert doubted.reason == "never written: cancelled while it waited for its turn"
         assert len(desk.gateway.sent(3)) == MESSAGES_PER_S, "neither the waiting order nor the new limit"
         assert len(desk.gateway.sent(4)) == 1
+
+    at_the_desk(script)
+
+
+def test_a_move_that_waits_while_the_link_goes_and_comes_back_is_withheld_and_told() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.work()
+        await desk.settle(2)
+        for number in range(MESSAGES_PER_S):
+            desk.broker.place(PlaceOrder(f"alvh:other-{number}", "1", condor(), 1, -1.0))
+        desk.broker.replace(ReplaceOrder(REF, -0.9))
+        await desk.settle(0.01)
+        written, epoch = len(desk.gateway.sent(3)), desk.broker.epoch
+        desk.gateway.error(-1, 1100)
+        desk.gateway.error(-1, 1102)
+        await desk.settle(0.01)
+        assert desk.broker.epoch == epoch + 1
+        desk.take()
+        await desk.settle(5)
+        reason = "never written: the gateway lost the broker meanwhile"
+        assert [one for one in desk.take() if isinstance(one, MoveWithheld)] == [
+            MoveWithheld(REF, -0.9, reason)
+        ]
+        assert len(desk.gateway.sent(3)) == written
+        desk.broker.replace(ReplaceOrder(REF, -0.85))
+        await desk.settle()
+        assert len(desk.gateway.sent(3)) == written + 1
 
     at_the_desk(script)
 

@@ -12,12 +12,12 @@ from bot.engine.decision import Verb
 from bot.engine.parameters import Walk
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.engine.working import cancel_all, cancel_opening, tend, walked_limit
-from bot.events import Alert, CancelOrder, Command, Reconcile, ReplaceOrder
+from bot.events import Alert, CancelOrder, Command, MoveWithheld, Reconcile, ReplaceOrder
 from market.order import OrderStatus
 from market.tick import round_down
 from risk.state import Cause, RiskState
 from strategies.base import Intent
-from tests.bot.engine.desk import NOW, at_work, executions, later, order_line, ready
+from tests.bot.engine.desk import NOW, at_work, executions, later, order_line, ready, take
 from tests.risk.book import condor
 
 DWELL, CLOSING_DWELL, WALK_STEPS = timedelta(seconds=120), timedelta(seconds=20), 5
@@ -83,6 +83,20 @@ def test_a_limit_that_stood_long_enough_takes_the_next_step(status: OrderStatus)
     ]
     moved = step.state.orders[LINE.order.order_ref]
     assert (moved.order.limit, moved.steps, moved.priced_at) == (-4.8, 1, later(120))
+
+
+def test_a_move_that_did_not_go_out_is_undone_once_and_with_its_reason() -> None:
+    state = tended(at_work(replace(LINE, steps=2)), later(120)).state
+    moved = state.orders[LINE.order.order_ref]
+    event = MoveWithheld(LINE.order.order_ref, moved.order.limit, "halted")
+    step = take(state, event, later(121))
+    stands = step.state.orders[LINE.order.order_ref]
+    assert (stands.order.limit, stands.steps, stands.priced_at) == (LINE.order.limit, 2, later(120))
+    assert [(one.verb, one.reason, one.limit) for one in step.decisions] == [
+        (Verb.REPRICE, "its limit stays where it was: halted", LINE.order.limit)
+    ]
+    for other in (event, replace(event, limit=-4.4), replace(event, order_ref="another")):
+        assert take(step.state, other, later(122)).decisions == ()
 
 
 def test_a_closing_order_walks_faster_than_an_opening_one() -> None:
