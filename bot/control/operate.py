@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.broker.kill import cancel_everything
 from bot.clock import WallClock
+from bot.engine.differences import named, set_aside
 from bot.errors import (
     BrokerError,
     BrokerUnreachableError,
@@ -116,6 +117,10 @@ def status(settings: Settings) -> dict[str, Any]:
             {"structure": key, "units": one.quantity, "opened": one.opened, "entry_price": one.entry_price}
             for key, one in state.structures.items()
             if one.quantity
+        ],
+        "set_aside": [
+            {"contract": named(state, con_id), "contracts": count}
+            for con_id, count in set_aside(state).items()
         ],
         "working": [
             {"order_ref": line.order.order_ref, "status": line.order.status.value, "limit": line.order.limit}

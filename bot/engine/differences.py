@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bot.engine.state import Difference, EngineState, OrderLine
-from market.contract import Contract
 from market.records import replace
 from risk.state import Cause
 from strategies.base import Intent
@@ -17,9 +16,15 @@ from strategies.base import Intent
 EXECUTIONS_DUE = timedelta(seconds=5)
 
 
-def told(contract: Contract | None, con_id: int, mine: int, broker: int, legs: int) -> str:
+def told(state: EngineState, con_id: int, mine: int, broker: int, legs: int) -> str:
     """One contract of which the three accounts differ, in signed contracts."""
-    return f"{_name(contract, con_id)}: journal {mine}, broker {broker}, structures {legs}"
+    return f"{named(state, con_id)}: journal {mine}, broker {broker}, structures {legs}"
+
+
+def named(state: EngineState, con_id: int) -> str:
+    """A contract as a person knows it."""
+    contract = state.contracts.get(con_id)
+    return contract.describe() if contract is not None else f"contract {con_id}"
 
 
 def noted(state: EngineState, con_id: int, broker: int, time: datetime) -> EngineState:
@@ -61,6 +66,19 @@ def missing(state: EngineState) -> Mapping[int, int]:
     return lacking
 
 
+def set_aside(state: EngineState) -> Mapping[int, int]:
+    """Signed contracts by con_id that are held and belong to no structure: never counted, never traded.
+
+    Executions tell of them, or, where they tell nothing of a contract, the broker's positions alone.
+    """
+    found = {con_id: position.quantity for con_id, position in state.portfolio.positions().items()}
+    found.update({con_id: one.broker for con_id, one in state.differing.items() if con_id not in found})
+    for structure in state.structures.values():
+        for con_id, count in (*structure.legs.items(), *structure.adjusting_legs):
+            found[con_id] = found.get(con_id, 0) - count
+    return {con_id: count for con_id, count in sorted(found.items()) if count}
+
+
 def unheld(state: EngineState, line: OrderLine, time: datetime) -> tuple[str, bool]:
     """What a close at work would take beyond what is held, and whether that is certain; or nothing.
 
@@ -80,7 +98,7 @@ def unheld(state: EngineState, line: OrderLine, time: datetime) -> tuple[str, bo
             left = _count(state, con_id) - lacking[con_id] + _taken_by_others(state, line, con_id)
             there = min(proved, left, key=abs) if left * proved > 0 else 0
         if not _covers(there, rest):
-            found.append(f"{_name(state.contracts.get(con_id), con_id)} {rest:+d} of {there}")
+            found.append(f"{named(state, con_id)} {rest:+d} of {there}")
             waited = con_id in lacking and time - state.differing[con_id].since >= EXECUTIONS_DUE
             is_certain = is_certain or waited or not _covers(proved, rest)
     return ", ".join(found), is_certain
@@ -119,7 +137,3 @@ def _taken_by_others(state: EngineState, line: OrderLine, con_id: int) -> int:
 def _count(state: EngineState, con_id: int) -> int:
     position = state.portfolio.positions().get(con_id)
     return 0 if position is None else position.quantity
-
-
-def _name(contract: Contract | None, con_id: int) -> str:
-    return contract.describe() if contract is not None else f"contract {con_id}"

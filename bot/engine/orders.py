@@ -18,12 +18,14 @@ from market.rounding import round_price
 from risk.verdict import Verdict
 from strategies.base import Evaluation, Intent, Proposal, Structure
 
+# What the reference of every order of ours begins with, whichever journal it stands in.
+OURS = "alvh:"
 RETOLD = timedelta(minutes=15)
 
 
 def order_reference(state: EngineState, strategy: str, time: datetime) -> str:
     """The reference the next order of `strategy` carries for life: it names the decision behind it."""
-    return f"alvh:{strategy}:{decision_id(time, state.decisions + 1)}"
+    return f"{OURS}{strategy}:{decision_id(time, state.decisions + 1)}"
 
 
 def place(

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from bot.engine.book import adopt, apply_commission, apply_execution, report_order, with_order
 from bot.engine.by_hand import take_closes
-from bot.engine.differences import listed, noted, told
+from bot.engine.differences import listed, named, noted, set_aside, told
+from bot.engine.orders import OURS
 from bot.engine.state import EngineState, OrderLine, Step
 from bot.engine.working import may_ask
 from bot.events import OrderReported, PositionMoved, Reconcile, Reconciled
@@ -36,6 +37,7 @@ def reconcile(state: EngineState, found: Reconciled, time: datetime) -> EngineSt
     stranger works; until then it is UNKNOWN. When it is absent and something still differs 60 s later, only a
     person may judge: trading is halted. Whatever differs makes the state REDUCING until it agrees again.
     """
+    heard = state.portfolio.fills
     numbers = {execution_base(executed.fill.exec_id) for executed in found.executions}
     for executed in found.executions:
         state = apply_execution(_named(state, executed.fill, numbers), executed, time)
@@ -61,6 +63,8 @@ def reconcile(state: EngineState, found: Reconciled, time: datetime) -> EngineSt
     state = replace(state, reconciled=True, position_doubted=False)
     state = listed(state, theirs, _unsettled(state, theirs, time), time)
     risk = state.risk.without(Cause.MISMATCH)
+    if alien := _unknown_legs(state, found, heard):
+        risk = risk.with_cause(Cause.HALT, alien)
     if detail:
         return replace(state, risk=risk.with_cause(Cause.MISMATCH, detail))
     return replace(_nothing_due(state, time), risk=risk)
@@ -224,6 +228,27 @@ def _stranger(state: EngineState, reports: tuple[OrderReported, ...]) -> str:
     return ""
 
 
+def _unknown_legs(state: EngineState, found: Reconciled, heard: Mapping[str, Fill]) -> str:
+    """Legs that orders of our name traded which no order here knows, and that are held; or nothing.
+
+    Another daemon may trade in the account, or the journal lacks its end. A reference that was garbled on the
+    line is not told alike twice. What a person trades bears no reference of ours, and is a mismatch only.
+    """
+    apart = set_aside(state)
+    legs = {}
+    for fill in (executed.fill for executed in found.executions):
+        before = heard.get(execution_base(fill.exec_id))
+        is_told_again = before is not None and before.order_ref == fill.order_ref
+        is_of_ours = fill.order_ref.startswith(OURS) and fill.order_ref not in state.orders
+        if is_told_again and is_of_ours and fill.con_id in apart:
+            legs[fill.con_id] = fill.order_ref
+    unknown = "an order this journal does not know: set aside"
+    return "; ".join(
+        f"{apart[con_id]:+d} of {named(state, con_id)} by {ref}, {unknown}"
+        for con_id, ref in sorted(legs.items())
+    )
+
+
 def _half_filled(state: EngineState, time: datetime) -> str:
     """A structure whose legs are not whole units, with no order at work that may still complete them."""
     for line in state.working():
@@ -249,7 +274,7 @@ def _unequal(state: EngineState, theirs: Mapping[int, int], time: datetime) -> s
     for con_id in _unsettled(state, {*theirs, *watched}, time):
         mine, broker, legs = ours.get(con_id, 0), theirs.get(con_id, 0), watched.get(con_id, 0)
         if not mine == broker == legs:
-            differing.append(told(state.contracts.get(con_id), con_id, mine, broker, legs))
+            differing.append(told(state, con_id, mine, broker, legs))
     return "; ".join(differing)
 
 

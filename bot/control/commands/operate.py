@@ -76,6 +76,7 @@ def status(config: Config = None, journal: Journal = None, json: Json = False) -
         f"structure  {one['structure']}: {one['units']} at {one['entry_price']:g}"
         for one in found["structures"]
     ]
+    lines += [f"set aside  {one['contracts']:+d} of {one['contract']}" for one in found["set_aside"]]
     lines += [
         f"order      {one['order_ref']}: {one['status']} at {one['limit']:g}" for one in found["working"]
     ]

@@ -9,6 +9,8 @@ from threading import Thread
 
 import pytest
 
+from bot.events import Reconciled
+from bot.journal.opening import open_journal
 from tests.bot.broker.scripted import ScriptedGateway
 from tests.bot.control.shell import Shell, damage
 
@@ -53,6 +55,17 @@ def test_a_journal_that_was_put_back_in_time_is_shown_with_a_warning(alvh: Shell
     ended = alvh("why")
     assert (ended.code, ended.err.startswith("alvh: simulated.anchor: ")) == (0, True)
     assert "it was put back in time" in ended.err
+
+
+def test_what_belongs_to_no_structure_is_named_by_status(alvh: Shell, journal: Path) -> None:
+    assert alvh("status", "--json").json["set_aside"] == []
+    opened = open_journal(journal)
+    assert opened.state.time is not None
+    opened.journal.append(opened.state.time, "Reconciled", Reconciled((), (), ((4711, -2),)))
+    opened.journal.close(opened.state.time)
+    opened.journal.release()
+    assert {"contract": "contract 4711", "contracts": -2} in alvh("status", "--json").json["set_aside"]
+    assert "set aside  -2 of contract 4711" in alvh("status").out.splitlines()
 
 
 def test_a_halt_that_reaches_nobody_stands_and_ends_with_69_saying_what_was_not_done(
