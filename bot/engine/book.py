@@ -90,10 +90,11 @@ def contradiction(line: OrderLine, report: OrderReported) -> str:
 def apply_execution(state: EngineState, executed: Executed, time: datetime) -> EngineState:
     """Fold one execution in, once.
 
-    A correction first takes out what it corrects. An execution that no order of ours explains makes the book
-    a mismatch, until it is told again under one that does (the first telling may have been garbled on the
-    line); one of our own order in a contract it has no leg in halts trading, and so does one leg more than
-    was ordered.
+    A correction first takes out what it corrects, and counts for the same order where it names none of ours,
+    as with a person's executions that were counted as a close. An execution that no order of ours explains
+    makes the book a mismatch, until it is told again under one that does (the first telling may have been
+    garbled on the line); one of our own order in a contract it has no leg in halts trading, and so does one
+    leg more than was ordered.
     """
     fill, contract = executed.fill, executed.contract
     heard = state.portfolio.fills.get(execution_base(fill.exec_id))
@@ -101,11 +102,13 @@ def apply_execution(state: EngineState, executed: Executed, time: datetime) -> E
         return apply_retold(state, fill, time)
     if state.portfolio.knows(fill.exec_id) or fill.time < time - EXECUTIONS_KEPT:
         return state
+    base = execution_base(fill.exec_id)
+    corrected = state.portfolio.fills.get(base)
+    if corrected is not None and _explains(state, corrected, fill):
+        fill = replace(fill, order_ref=corrected.order_ref)
     line = state.orders.get(fill.order_ref)
     if line is not None and line.adopted:
         state = _take_back(state, line)
-    base = execution_base(fill.exec_id)
-    corrected = state.portfolio.fills.get(base)
     portfolio = state.portfolio.apply(fill)
     state = replace(state, portfolio=portfolio, contracts={**state.contracts, contract.con_id: contract})
     if corrected is not None:
@@ -121,7 +124,7 @@ def apply_retold(state: EngineState, fill: Fill, time: datetime) -> EngineState:
 
 
 def _explains(state: EngineState, fill: Fill, heard: Fill) -> bool:
-    """Whether an execution that no order explained is told again under an order of ours."""
+    """Whether `fill` stands under an order of ours and what was heard of the same execution does not."""
     return heard.order_ref not in state.orders and fill.order_ref in state.orders
 
 

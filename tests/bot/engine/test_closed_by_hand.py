@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from bot.engine.decide import review_context
 from bot.engine.state import EngineState
 from bot.events import Alert, Executed
@@ -121,6 +123,24 @@ def test_a_structure_closed_by_hand_ends_with_the_executions_and_is_told() -> No
     again = take(done.state, known((), (), by_hand()), later(60))
     assert again.state.structures.get(KEY, structure).is_flat
     assert (again.state.risk.causes, again.decisions) == ((), ())
+
+
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_a_corrected_execution_of_a_close_by_hand_corrects_its_price_and_the_books_still_agree(
+    is_listed: bool,
+) -> None:
+    state = after(holding(), *by_hand(), known((), (), by_hand()), time=later(30))
+    first, *rest = by_hand()
+    dearer = replace(first, fill=replace(first.fill, exec_id="hand0.02", price=first.fill.price + 0.5))
+    listing = known((), (), (dearer, *rest))
+    done = take(state, listing if is_listed else dearer, later(60))
+    assert [one.name for one in done.commands if isinstance(one, Alert)] == ["execution.corrected"]
+    change = first.fill.quantity * 0.5
+    before, structure = state.structures[KEY], done.state.structures[KEY]
+    assert structure.closed_cost == before.closed_cost + change
+    assert (structure.is_flat, done.state.risk.causes) == (True, ())
+    again = after(done.state, listing, time=later(90))
+    assert (again.structures[KEY], again.risk.causes) == (structure, ())
 
 
 def test_units_closed_by_hand_one_after_the_other_are_counted_once_each() -> None:
