@@ -130,8 +130,8 @@ class Market(Protocol):
         None for options and breadth, and where a bar would be finer than the market's steps.
         """
 
-    def daily_rows(self, series: str) -> Sequence[tuple[date, Mapping[str, float]]]:
-        """Rows of a slow series that are published by market time now, for the HTTP stand-ins."""
+    def daily_rows(self, series: str, first: date = date.min) -> Sequence[tuple[date, Mapping[str, float]]]:
+        """Rows of a slow series, from `first` on, that are published by now, for the HTTP stand-ins."""
 
     def dump(self) -> dict[str, Any]:
         """The generator's full state as JSON values."""

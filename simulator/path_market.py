@@ -187,11 +187,11 @@ class PathMarket:
                     break
         return found[::-1]
 
-    def daily_rows(self, series: str) -> Sequence[tuple[date, Mapping[str, float]]]:
-        """Rows of a slow series that are public now (simulator/releases.py). Raises KeyError for an unknown
-        series.
+    def daily_rows(self, series: str, first: date = date.min) -> Sequence[tuple[date, Mapping[str, float]]]:
+        """Rows of a slow series from `first` on that are public now (simulator/releases.py). Raises KeyError
+        for an unknown series.
         """
-        return public_rows(self._source, series, self._now)
+        return public_rows(self._source, series, self._now, first)
 
     def dump(self) -> dict[str, Any]:
         """The market's full state as JSON values: its source, its time, and where it stands, to be checked on

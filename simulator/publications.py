@@ -73,12 +73,12 @@ def _cboe(market: Market, file: str) -> Answer:
 
 def _settlements(market: Market, query: Mapping[str, str]) -> Answer:
     """Settlements of the session `dt`, or of the last one that is out."""
-    rows = market.daily_rows("vx_settlements")
-    wanted = _day(query, "dt", rows[-1][0] if rows else date.min)
+    wanted = _day(query, "dt", date.min)
     if wanted is None:
         return 400, _TEXT, b"dt is a date\n"
-    curve = next((row for day, row in reversed(rows) if day == wanted), None)
-    if curve is None:
+    rows = market.daily_rows("vx_settlements", wanted)
+    day, curve = rows[0 if "dt" in query else -1] if rows else (date.min, {})
+    if not curve or ("dt" in query and day != wanted):
         return _missing(f"no settlements for {wanted}")
     lines = []
     for expiry in sorted(curve):

@@ -14,6 +14,7 @@ The rule for the exchange rates fits the five dates of late 2022 that are known;
 stand-in for the statisticians' own calendar, which lies between the 9th and the 18th.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
@@ -99,16 +100,21 @@ def public_at(series: str, day: date) -> datetime:
     return datetime.combine(day, FINAL_BREADTH, MARKET_TZ)
 
 
-def public_rows(source: DaySource, series: str, now: datetime) -> Sequence[Row]:
-    """All rows of a series that are public at `now` (aware), ascending. Raises KeyError for an unknown
-    series.
+def public_rows(source: DaySource, series: str, now: datetime, first: date = date.min) -> Sequence[Row]:
+    """The rows of a series from `first` on that are public at `now` (aware), ascending. Raises KeyError for
+    an unknown series.
     """
     today = now.astimezone(MARKET_TZ).date()
     if series in _MONTHLY:
         months = source.monthly(series, today)
-        return [(one.month, {"value": one.value}) for one in months if public_at(series, one.month) <= now]
+        return [
+            (one.month, {"value": one.value})
+            for one in months
+            if first <= one.month and public_at(series, one.month) <= now
+        ]
     column = _COLUMNS[series]
     days = list(source.days(today))
+    del days[: bisect_left(days, first, key=lambda day: day.session)]
     # Releases follow one another in the order of their days, so that only the end of the list is in question.
     while days and public_at(series, days[-1].session) > now:
         days.pop()

@@ -143,7 +143,7 @@ class HandMarket:
     def bars(self, con_id: int, end: datetime, sessions: int, seconds: int = 0) -> Sequence[Bar]:
         return []
 
-    def daily_rows(self, series: str) -> Sequence[tuple[date, Mapping[str, float]]]:
+    def daily_rows(self, series: str, first: date = date.min) -> Sequence[tuple[date, Mapping[str, float]]]:
         return []
 
     def dump(self) -> dict[str, Any]:
