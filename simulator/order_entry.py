@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from simulator import client_messages as ask
 from simulator import order_replies, replies
@@ -147,6 +148,7 @@ class OrderDesk:
         )
 
 
+@lru_cache(maxsize=8)
 def _filter_time(text: str) -> datetime | None:
     """`YYYYMMDD-HH:MM:SS` (UTC) or `YYYYMMDD HH:MM:SS` (New York); anything else does not filter."""
     for pattern, zone in (("%Y%m%d-%H:%M:%S", UTC), ("%Y%m%d %H:%M:%S", replies.NEW_YORK)):

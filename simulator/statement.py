@@ -5,8 +5,9 @@ from simulator.account import Account, Valuation
 
 def account_values(account: Account, now: Valuation) -> list[tuple[str, str, str]]:
     """What reqAccountUpdates and reqAccountSummary show: (key, value, currency) in the broker's own words."""
+    equity, available, excess = now.equity, now.available, now.excess
     usd: list[tuple[str, float]] = [
-        ("NetLiquidation", now.equity),
+        ("NetLiquidation", equity),
         ("TotalCashValue", now.cash),
         ("SettledCash", now.cash),
         ("EquityWithLoanValue", now.equity_with_loan),
@@ -15,32 +16,32 @@ def account_values(account: Account, now: Valuation) -> list[tuple[str, str, str
         ("GrossPositionValue", now.gross),
         ("InitMarginReq", now.margin.initial_usd),
         ("MaintMarginReq", now.margin.maintenance_usd),
-        ("AvailableFunds", now.available),
-        ("ExcessLiquidity", now.excess),
+        ("AvailableFunds", available),
+        ("ExcessLiquidity", excess),
         ("FullInitMarginReq", now.margin.initial_usd),
         ("FullMaintMarginReq", now.margin.maintenance_usd),
-        ("FullAvailableFunds", now.available),
-        ("FullExcessLiquidity", now.excess),
+        ("FullAvailableFunds", available),
+        ("FullExcessLiquidity", excess),
         ("LookAheadInitMarginReq", now.margin.initial_usd),
         ("LookAheadMaintMarginReq", now.margin.maintenance_usd),
-        ("LookAheadAvailableFunds", now.available),
-        ("LookAheadExcessLiquidity", now.excess),
+        ("LookAheadAvailableFunds", available),
+        ("LookAheadExcessLiquidity", excess),
         # Regulation T margin accounts: four times the available funds within the day.
-        ("BuyingPower", max(0.0, 4.0 * now.available)),
+        ("BuyingPower", max(0.0, 4.0 * available)),
         ("UnrealizedPnL", now.unrealised),
         ("RealizedPnL", now.realised),
     ]
     base: list[tuple[str, float]] = [
         ("CashBalance", now.cash),
         ("TotalCashBalance", now.cash),
-        ("NetLiquidationByCurrency", now.equity),
+        ("NetLiquidationByCurrency", equity),
         ("OptionMarketValue", now.options),
         ("StockMarketValue", now.stocks),
         ("FuturesPNL", now.futures_variation),
         ("UnrealizedPnL", now.unrealised),
         ("RealizedPnL", now.realised),
     ]
-    cushion = now.excess / now.equity if now.equity > 0 else 0.0
+    cushion = excess / equity if equity > 0 else 0.0
     return [
         ("AccountCode", account.account_id, ""),
         ("AccountReady", "true", ""),
