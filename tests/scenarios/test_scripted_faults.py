@@ -11,9 +11,10 @@ from unittest.mock import patch
 
 import pytest
 
+from bot.engine.differences import set_aside
 from bot.journal.writer import Record, read_records
 from market.order import OrderStatus
-from risk.state import TradingState
+from risk.state import Cause, TradingState
 from simulator.faults import Fault, FaultKind
 from simulator.message_names import INCOMING
 from tests.scenarios.faults.house import FaultHouse
@@ -254,6 +255,33 @@ def test_a_close_at_work_is_taken_back_when_a_person_closes_the_same_and_nothing
 
 
 # ---------------------------------------------------------------------- legs
+
+
+def test_legs_that_another_daemon_trades_in_the_account_halt_for_a_person(tmp_path: Path) -> None:
+    ghost = "alvh:iron_condor:20261127T140000-7"
+
+    def trades(house: FaultHouse, mishap: Mishap) -> None:
+        """One unit of what the first order was for, by an order that this journal does not know."""
+        first = house._exchange._blotter.ended[0].request
+        request = replace(first, order_ref=ghost, quantity=1.0, limit_price=(first.limit_price or 0.0) + 5.0)
+        house._gateway.route(house._exchange.by_hand.place(request))
+        house._gateway.flush()
+
+    be_quiet()
+    begin = scene("half day")
+    plan = session(trouble(Trouble.BY_HAND, 780.0))
+    house = FaultHouse(plan, replace(begin, end=begin.start + timedelta(minutes=30)), tmp_path)
+    with patch.object(FaultHouse, "_close_by_hand", trades):
+        house.run()
+    assert {one.invariant for one in house.judge.violations} == {"I-28"}  # a person has to act
+    state = house.judge._state
+    assert state.risk.trading is TradingState.HALTED
+    assert (
+        f"by {ghost}, an order this journal does not know: set aside" in dict(state.risk.causes)[Cause.HALT]
+    )
+    assert sorted(set_aside(state).values()) == [-1, -1, 1, 1]
+    halted = next(one.time for one in records(house, "Alert") if one.body["name"] == "trading.halted")
+    assert [one for one in records(house, "PlaceOrder") if one.time > halted] == []
 
 
 def test_a_leg_that_is_never_told_is_fetched(tmp_path: Path) -> None:
