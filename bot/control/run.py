@@ -26,7 +26,7 @@ from bot.feeds import PublishedFeeds, over_http
 from bot.journal.anchor import drop_anchor, keep_anchored, require_anchored
 from bot.journal.archive import keep_packed
 from bot.journal.commit import WriterThread
-from bot.journal.opening import OpenJournal, open_journal, opening_record
+from bot.journal.opening import OpenJournal, open_or_set_aside, opening_record
 from bot.port import Observers
 from bot.switch import KillSwitch
 from config.loader import LoadedSettings, load_rules
@@ -99,7 +99,7 @@ async def run_live(
 
     broker = _broker(settings, rules, clock, alert)
     writer, switch = WriterThread(), KillSwitch(settings.journal_folder)
-    journal.journal.set_aside()
+    _make_ready(journal, alert)
     daemon = Daemon(
         opening_record(
             settings.mode,
@@ -151,13 +151,20 @@ async def run_live(
 
 def _anchored(folder: Path) -> OpenJournal:
     """The journal, if it is the one it was. Raises JournalInUseError or JournalError."""
-    journal = open_journal(folder)
+    journal = open_or_set_aside(folder, WallClock().now())
     try:
         require_anchored(folder)
     except JournalError:
         journal.journal.release()
         raise
     return journal
+
+
+def _make_ready(journal: OpenJournal, alert: Callable[[Alert], None]) -> None:
+    """Keep some of the disk, and tell what was damaged."""
+    journal.journal.set_aside()
+    if journal.set_aside is not None:
+        alert(Alert("error", "journal.quarantined", str(journal.set_aside)))
 
 
 def _broker(settings: Settings, rules: Rules, clock: Clock, alert: Callable[[Alert], None]) -> IbBroker:

@@ -52,10 +52,11 @@ async def keep_anchored(folder: Path, notify: Callable[[Alert], object]) -> None
             notify(Alert("warning", "journal.not_anchored", str(error)))
 
 
-def rolled_back(folder: Path) -> str:
+def rolled_back(folder: Path, good: int | None = None) -> str:
     """What the mark says against the journal; empty without a mark, or where the journal holds its record.
 
-    Raises JournalError on a journal that does not read.
+    Where only the records up to `good` can be read, a later one that was promised is taken to be it. Raises
+    JournalError on a bad head file.
     """
     path = anchor_path(folder)
     try:
@@ -69,14 +70,14 @@ def rolled_back(folder: Path) -> str:
     reached = 0 if head is None else head[0]
     if reached < count:
         return f"the journal once had {count} records and now has {reached}: it was put back in time"
-    if count and _hash_of(folder, count) != digest:
+    if count and (good is None or count <= good) and _hash_of(folder, count) != digest:
         return f"record {count} is not the one the journal once had: it is another journal"
     return ""
 
 
-def require_anchored(folder: Path) -> None:
-    """Raise RolledBackError where the mark stands against the journal."""
-    against = rolled_back(folder)
+def require_anchored(folder: Path, good: int | None = None) -> None:
+    """Raise RolledBackError where the mark stands against the journal, as `rolled_back` finds."""
+    against = rolled_back(folder, good)
     if against:
         path = anchor_path(folder)
         raise RolledBackError(
@@ -87,7 +88,14 @@ def require_anchored(folder: Path) -> None:
 
 def _hash_of(folder: Path, seq: int) -> str:
     """Hash of the record `seq`, which the head file promises; empty where it is no record."""
-    path = max((one for one in segments(folder) if first_seq(one) <= seq), default=None)
+    path = None
+    for one in segments(folder):
+        try:
+            if first_seq(one) > seq:
+                break
+        except JournalError:
+            break  # damage behind: it says nothing against the records before it
+        path = one
     if path is None:
         return ""
     line = next(islice(lines_of(path), seq - first_seq(path), None), b"")

@@ -5,7 +5,7 @@ record with its chain hash that promised this state's digest. Otherwise the next
 without any the journal is folded from its beginning.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +18,7 @@ from bot.errors import JournalError
 from bot.events import Opened
 from bot.journal.codec import canonical, decode
 from bot.journal.records import event_of, not_of_this_version
+from bot.journal.segments import GENESIS, seal, split_line
 from bot.journal.writer import Record, read_records
 
 KEPT = 2
@@ -39,18 +40,18 @@ class Checkpoints:
         for old in self._files()[:-KEPT]:
             old.unlink()
 
-    def load(self, journal: Path) -> tuple[int, EngineState]:
-        """The newest believable state and its position; an empty state at 0 when there is none."""
+    def load(self, journal: Path) -> tuple[int, str, EngineState]:
+        """Position, hash there and state of the newest believable one; an empty state at 0 without one."""
         for path in reversed(self._files()):
             found = self._read(path, journal)
             if found is not None:
                 return found
-        return 0, EngineState()
+        return 0, GENESIS, EngineState()
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("*.json"))
 
-    def _read(self, path: Path, journal: Path) -> tuple[int, EngineState] | None:
+    def _read(self, path: Path, journal: Path) -> tuple[int, str, EngineState] | None:
         try:
             label, _, data = path.read_bytes().partition(b"\n")
             parsed = orjson.loads(label)
@@ -60,15 +61,31 @@ class Checkpoints:
                 return None
             if promised.body.get("sha256") != sha256(data).hexdigest():
                 return None
-            return seq, decode(EngineState, data)
+            return seq, promised.hash, decode(EngineState, data)
         except (ValueError, KeyError, TypeError, JournalError):
             return None  # a damaged cache is no loss: the journal is folded instead
 
 
 def recover(journal: Path) -> EngineState:
-    """The engine's state after every recorded event: the newest checkpoint and the tail behind it."""
-    seq, state = Checkpoints(journal / "checkpoints").load(journal)
-    return fold(state, read_records(journal, after=seq))
+    """The engine's state after every recorded event: the newest checkpoint and the tail behind it.
+
+    Raises JournalError naming segment:line on a record that does not read, or does not follow on the one
+    before it: a start walks no more of the chain, but it believes no record that the chain does not prove.
+    """
+    seq, head, state = Checkpoints(journal / "checkpoints").load(journal)
+    return fold(state, _proved(read_records(journal, after=seq), head))
+
+
+def _proved(records: Iterable[Record], previous: str) -> Iterator[Record]:
+    for record in records:
+        prefix, digest = split_line(record.raw)
+        if seal(prefix, previous) != digest:
+            raise JournalError(
+                f"{record.place}: the hash does not fit the record and its predecessor;"
+                " run `alvh verify`, then restore the folder"
+            )
+        previous = digest
+        yield record
 
 
 def fold(state: EngineState, records: Iterable[Record]) -> EngineState:

@@ -1,14 +1,18 @@
 """Opening a journal for a run: what the first record says, and the state the run continues from."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from bot.engine.state import EngineState
+from bot.errors import JournalError, JournalInUseError
 from bot.events import Opened
 from bot.journal.checkpoint import Checkpoints, recover
-from bot.journal.writer import SCHEMA, Journal
+from bot.journal.quarantine import Quarantined, set_aside_damage
+from bot.journal.writer import SCHEMA, Journal, take_lock
 from config.release_calendar import shipped_calendar
 from config.rules import Rules
 
@@ -24,6 +28,7 @@ class OpenJournal:
     checkpoints: Checkpoints
     state: EngineState
     repaired: str  # what had to be cut off its end, or nothing
+    set_aside: Quarantined | None = None  # what was damaged in its midst
 
 
 def open_journal(folder: Path) -> OpenJournal:
@@ -38,6 +43,29 @@ def open_journal(folder: Path) -> OpenJournal:
         journal.release()
         raise
     return OpenJournal(journal, Checkpoints(folder / "checkpoints"), state, repaired)
+
+
+def open_or_set_aside(folder: Path, now: datetime) -> OpenJournal:
+    """As `open_journal`; where a record is damaged in its midst, halted behind the last good one.
+
+    What stood from there on is kept in quarantine. Raises RolledBackError where the journal was put back to
+    an earlier state as well.
+    """
+    try:
+        return open_journal(folder)
+    except JournalInUseError:
+        raise
+    except JournalError:
+        lock = take_lock(folder)
+        try:
+            aside = set_aside_damage(folder, now)
+        except OSError as error:
+            raise JournalError(f"{folder}: the damage cannot be set aside ({error.strerror})") from error
+        finally:
+            os.close(lock)
+        if aside is None:
+            raise
+        return replace(open_journal(folder), set_aside=aside)
 
 
 def opening_record(

@@ -12,7 +12,7 @@ EVENTS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 COMMANDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Command)}
 DECISION = "Decision"
 # Kinds that tell about the journal itself; a replay passes over them.
-HOUSEKEEPING = frozenset({"Closed", "Checkpointed", "Repaired"})
+HOUSEKEEPING = frozenset({"Closed", "Checkpointed", "Quarantined", "Repaired"})
 
 
 def event_of(record: Record) -> TimedEvent | None:

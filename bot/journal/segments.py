@@ -66,6 +66,13 @@ def seal(prefix: bytes, previous: str) -> str:
     return hashlib.sha256(previous.encode() + prefix).hexdigest()
 
 
+def line_of(seq: int, stamp: bytes, kind: str, body: object, previous: str) -> tuple[bytes, str]:
+    """A record's line behind the one with the hash `previous`, and its own hash. `stamp`: its quoted time."""
+    prefix = b'{"seq":%d,"time":%b,"kind":"%b","body":%b}' % (seq, stamp, kind.encode(), canonical(body))
+    digest = seal(prefix, previous)
+    return prefix[:-1] + HASH_MARK + digest.encode() + b'"}\n', digest
+
+
 def segments(folder: Path) -> list[Path]:
     """Segment files in order of their numbers; where one stands plain and packed, the plain one."""
     named = sorted(path for path in folder.glob("*.jsonl*") if _NAME.fullmatch(path.name))

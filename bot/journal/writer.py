@@ -23,12 +23,12 @@ from bot.errors import JournalError, JournalInUseError
 from bot.journal.codec import canonical
 from bot.journal.segments import (
     GENESIS,
-    HASH_MARK,
     PACKED,
     SCHEMA,
     Record,
     first_seq,
     last_hash,
+    line_of,
     read_head,
     read_records,
     seal,
@@ -102,20 +102,7 @@ class Journal:
         when another process holds the lock, and JournalError naming segment:line when a promised record is
         damaged or missing; then nothing is changed.
         """
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise JournalError(
-                f"{folder}: the journal cannot be written ({error.strerror}); give a folder that can be"
-            ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(lock)
-            raise JournalInUseError(
-                f"{folder}: another process writes this journal; stop it or choose another folder"
-            ) from error
+        lock = take_lock(folder)
         try:
             end = _find_end(folder)
             note = _repair(end)
@@ -141,12 +128,10 @@ class Journal:
         day = stamp[1:11].decode()
         if day != self._day:
             self._turn(day)
-        seq = self.count + 1
-        prefix = b'{"seq":%d,"time":%b,"kind":"%b","body":%b}' % (seq, stamp, kind.encode(), canonical(body))
-        self.head = seal(prefix, self.head)
-        self._lines.append(prefix[:-1] + HASH_MARK + self.head.encode() + b'"}\n')
-        self.count = seq
-        return seq
+        line, self.head = line_of(self.count + 1, stamp, kind, body, self.head)
+        self._lines.append(line)
+        self.count += 1
+        return self.count
 
     def take(self) -> Batch:
         """What was appended since the last take."""
@@ -262,6 +247,29 @@ class Journal:
             return False
         self.is_on_reserve = True
         return True
+
+
+def take_lock(folder: Path) -> int:
+    """The descriptor that makes this process the only writer of the journal in `folder`, until it is closed.
+
+    The folder is made where there is none. Raises JournalInUseError, or JournalError where nothing can be
+    written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise JournalError(
+            f"{folder}: the journal cannot be written ({error.strerror}); give a folder that can be"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise JournalInUseError(
+            f"{folder}: another process writes this journal; stop it or choose another folder"
+        ) from error
+    return lock
 
 
 def _first_head(folder: Path) -> None:

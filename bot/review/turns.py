@@ -11,8 +11,8 @@ from bot.journal.writer import Record
 class Turn:
     """An event and the records behind it up to the next event. `event` is None only before the first one.
 
-    `is_cut` says that the process may have died in the middle of writing it: the journal ends here or goes on
-    with a new start, and nothing was written in between that proves the turn complete.
+    `is_cut` says that the process may have died in the middle of writing it: the journal ends here, goes on
+    with a new start, or what stood behind it was set aside, and nothing in between proves the turn complete.
     """
 
     event: Record | None
@@ -36,7 +36,8 @@ def turns(records: Iterable[Record]) -> Iterator[Turn]:
     turn = Turn(None)
     for record in records:
         if record.kind in EVENTS:
-            turn.is_cut = record.kind == "Opened" and _is_open_ended(turn)
+            ends = record.kind == "Opened" or any(note.kind == "Quarantined" for note in turn.notes)
+            turn.is_cut = ends and _is_open_ended(turn)
             if turn.size:
                 yield turn
             turn = Turn(record)
@@ -50,4 +51,4 @@ def turns(records: Iterable[Record]) -> Iterator[Turn]:
 
 
 def _is_open_ended(turn: Turn) -> bool:
-    return all(note.kind == "Repaired" for note in turn.notes)
+    return all(note.kind in {"Repaired", "Quarantined"} for note in turn.notes)

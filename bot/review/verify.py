@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bot.journal.anchor import anchor_path, rolled_back
+from bot.journal.quarantine import KIND
 from bot.journal.verification import Progress
-from bot.journal.writer import Fault, Verification, segments, verify
+from bot.journal.writer import Fault, Verification, read_records, segments, verify
 from bot.review.replay import Replay, replay
 
 
@@ -22,6 +23,7 @@ class Report:
     chain: Verification
     fold: Replay | None = None
     against: str = ""  # what the mark outside of the journal says against it
+    set_aside: tuple[dict[str, Any], ...] = ()  # what was damaged once, and where it is kept
 
     @property
     def fault(self) -> Fault | None:
@@ -47,6 +49,7 @@ class Report:
             "journal_sha256": self.chain.head,
             "closed": self.chain.closed,
             "uncommitted": self.chain.uncommitted,
+            "set_aside": list(self.set_aside),
             "checkpoints_compared": self.fold.states if self.fold is not None else None,
             "fault": None
             if fault is None
@@ -65,6 +68,11 @@ class Report:
             if self.chain.closed
             else "open: no clean stop at its end; it is being written, or its writer was killed.",
         ]
+        said += [
+            f"set aside: behind record {one['kept']} of {one['promised']}, kept in {one['folder']}"
+            f" ({one['damage']})."
+            for one in self.set_aside
+        ]
         if self.chain.uncommitted:
             said.append(
                 f"{self.chain.uncommitted} records stand behind the head file: written, never promised."
@@ -81,6 +89,8 @@ def examine(folder: Path, deep: bool = False, progress: Progress | None = None) 
     that does not read.
     """
     chain = verify(folder, progress)
-    fold = replay(folder, progress=progress) if deep and chain.fault is None else None
-    against = rolled_back(folder) if chain.fault is None else ""
-    return Report(folder, len(segments(folder)), chain, fold, against)
+    if chain.fault is not None:
+        return Report(folder, len(segments(folder)), chain)
+    fold = replay(folder, progress=progress) if deep else None
+    aside = tuple(record.body for record in read_records(folder, kinds=frozenset({KIND})))
+    return Report(folder, len(segments(folder)), chain, fold, rolled_back(folder), aside)

@@ -108,3 +108,14 @@ def test_a_mark_whose_record_is_gone_or_no_record_any_more_stands_against_the_jo
             first, *others = segment.read_bytes().splitlines(keepends=True)
             segment.write_bytes(first + b"rubbish\n" * len(others))
     assert "is not the one the journal once had" in rolled_back(folder)
+
+
+def test_damage_behind_the_marked_record_says_nothing_against_it(folder: Path) -> None:
+    path = anchor_path(folder)
+    mark = path.read_bytes()
+    write(folder, "d", at=NOW + timedelta(days=2))
+    newest = max(folder.glob("*.jsonl"))
+    newest.write_bytes(b"#" + newest.read_bytes())
+    assert rolled_back(folder) == ""
+    path.write_bytes(mark.replace(b'"count":5', b'"count":6'))
+    assert "record 6 is not the one" in rolled_back(folder)

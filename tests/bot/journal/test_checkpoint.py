@@ -65,7 +65,7 @@ def test_recovery_reads_nothing_before_the_newest_checkpoint(journal: Path) -> N
 def test_a_cut_checkpoint_falls_back_to_the_one_before(journal: Path, cut: int) -> None:
     newest = checkpoint_files(journal)[-1]
     newest.write_bytes(newest.read_bytes()[:cut])
-    seq, _ = Checkpoints(journal / "checkpoints").load(journal)
+    seq, _, _ = Checkpoints(journal / "checkpoints").load(journal)
     assert seq == int(checkpoint_files(journal)[0].stem)
     assert recover(journal) == whole_fold(journal)
 
@@ -77,7 +77,7 @@ def test_every_changed_byte_of_a_checkpoint_is_noticed(journal: Path) -> None:
         changed = bytearray(data)
         changed[position] ^= 0x01
         newest.write_bytes(bytes(changed))
-        seq, _ = Checkpoints(journal / "checkpoints").load(journal)
+        seq, _, _ = Checkpoints(journal / "checkpoints").load(journal)
         assert seq == int(checkpoint_files(journal)[0].stem), position
     newest.write_bytes(data)
     assert Checkpoints(journal / "checkpoints").load(journal)[0] == int(newest.stem)

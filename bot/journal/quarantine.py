@@ -1,0 +1,181 @@
+"""Sets aside all from the first damaged record of a journal on, so that a start can go on, halted.
+
+A record that is damaged in the middle ends what can be believed: all behind it hangs on it. The records
+before it stay where they are. The rest, damaged and sound, is copied byte for byte into `quarantine/NNNN`
+with what is known of it, and the chain goes on behind the last good record with two new ones: `Quarantined`,
+which names what was set aside, and `Halted`, for only a person may judge what was lost. The broker's
+executions and positions then say what is held.
+
+A crash at any point leaves a journal that is still damaged, and is set aside once more, or one that is mended
+and halted: the last good records take the damaged segment's place in one step, after all else is durable.
+"""
+
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import orjson
+
+from bot.events import Halted
+from bot.journal.anchor import anchor_path, drop_anchor, require_anchored
+from bot.journal.codec import canonical
+from bot.journal.segments import (
+    GENESIS,
+    PACKED,
+    line_of,
+    lines_of,
+    read_head,
+    segment_number,
+    segments,
+    sync_folder,
+)
+from bot.journal.verification import Fault, Walk, misnumbered, walk_segment
+
+FOLDER = "quarantine"
+KIND = "Quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class FileSetAside:
+    """A file as it was found."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """What was set aside, and where: in `folder` inside the journal's.
+
+    Records up to `kept` stand as they were. The head file had promised records up to `promised`.
+    """
+
+    folder: str
+    damage: str
+    kept: int
+    promised: int
+    files: tuple[FileSetAside, ...]
+
+    def __str__(self) -> str:
+        """What a person has to know, on one line."""
+        return (
+            f"the journal was damaged at {self.damage}: what stood behind record {self.kept}"
+            f" ({self.promised} were promised) is set aside in {self.folder};"
+            " compare the broker's orders and positions with `alvh status`"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Damage:
+    """The first segment that does not hold, how far it does, and all the files from it on."""
+
+    fault: Fault
+    walk: Walk
+    before: Path | None
+    files: tuple[Path, ...]
+
+    @property
+    def segment(self) -> Path:
+        """The damaged one."""
+        return self.files[0]
+
+
+def set_aside_damage(folder: Path, now: datetime) -> Quarantined | None:
+    """Mend the journal in `folder`, whose lock the caller holds, at the aware time `now`.
+
+    None, and nothing changed, where that is no remedy: where nothing is damaged, where records, segments or
+    the head file are missing as a whole, and where no record is good. Raises RolledBackError where the
+    journal was put back to an earlier state, JournalError on a bad head file, and OSError.
+    """
+    head = read_head(folder)
+    found = None if head is None else _first_damage(folder, head)
+    if head is None or found is None or not found.walk.count:
+        return None
+    require_anchored(folder, found.walk.count)
+    aside = _copy(folder, found, head[0])
+    good = _good_bytes(found)
+    for path in reversed(found.files[1:]):
+        path.unlink()
+    # No record is older than the one before it, whatever the host's clock says.
+    count, stamp = found.walk.count, canonical(max(now.astimezone(UTC), _last_time(found, good)))
+    told, digest = line_of(count + 1, stamp, KIND, aside, found.walk.head)
+    halt, digest = line_of(count + 2, stamp, Halted.__name__, Halted(str(aside)), digest)
+    number = segment_number(found.segment) + bool(good)
+    _durably(folder / f"{number:04d}-{stamp[1:11].decode()}.jsonl", told + halt)
+    # It names a record that is set aside; without one a crash in between is no journal that was put back.
+    anchor_path(folder).unlink(missing_ok=True)
+    _durably(folder / "head", canonical({"count": count + 2, "head": digest}))
+    if good:
+        _durably(folder / found.segment.name.removesuffix(PACKED), good)
+    if not good or found.segment.suffix == PACKED:
+        found.segment.unlink()
+    sync_folder(folder)
+    drop_anchor(folder)
+    return aside
+
+
+def _first_damage(folder: Path, head: tuple[int, str]) -> _Damage | None:
+    count, previous = 0, GENESIS
+    files = segments(folder)
+    for expected, path in enumerate(files, start=1):
+        if misnumbered(path, expected) is not None:
+            return None
+        walk = walk_segment(path, count, previous, head)
+        if walk.fault is not None:
+            before = files[expected - 2] if expected > 1 else None
+            return _Damage(walk.fault, walk, before, tuple(files[expected - 1 :]))
+        count, previous = walk.count, walk.head
+    return None
+
+
+def _copy(folder: Path, found: _Damage, promised: int) -> Quarantined:
+    """Copy all that stands from the damage on, whole files, with the head file and the mark of before."""
+    below = folder / FOLDER
+    below.mkdir(exist_ok=True)
+    number = 1 + max((int(path.name) for path in below.iterdir() if path.name.isdigit()), default=0)
+    target, fresh = below / f"{number:04d}", below / "new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    beside = [path for path in (folder / "head", anchor_path(folder)) if path.exists()]
+    kept = tuple(_copied(path, fresh / path.name) for path in (*found.files, *beside))
+    aside = Quarantined(f"{FOLDER}/{target.name}", str(found.fault), found.walk.count, promised, kept)
+    _durably(fresh / "manifest.json", canonical(asdict(aside)) + b"\n")
+    fresh.rename(target)
+    sync_folder(below)
+    sync_folder(folder)
+    return aside
+
+
+def _copied(path: Path, target: Path) -> FileSetAside:
+    data = path.read_bytes()
+    _durably(target, data)
+    return FileSetAside(path.name, len(data), sha256(data).hexdigest())
+
+
+def _good_bytes(found: _Damage) -> bytes:
+    """The damaged segment's lines before the damage, as they stand in a plain one."""
+    good, lines = b"", lines_of(found.segment)
+    while len(good) < found.walk.good_bytes:
+        good += next(lines)
+    return good
+
+
+def _last_time(found: _Damage, good: bytes) -> datetime:
+    """When the last good record was written."""
+    lines = good.splitlines() or (list(lines_of(found.before)) if found.before is not None else [])
+    return datetime.fromisoformat(orjson.loads(lines[-1])["time"])
+
+
+def _durably(path: Path, data: bytes) -> None:
+    """Put a whole file in place in one step."""
+    fresh = path.with_name(f"{path.name}.new")
+    with fresh.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_folder(path.parent)

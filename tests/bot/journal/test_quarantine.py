@@ -1,0 +1,273 @@
+"""What is damaged in the midst of a journal is set aside whole, and the chain goes on, halted."""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.engine.state import EngineState
+from bot.errors import JournalError, JournalInUseError, RolledBackError
+from bot.journal.anchor import drop_anchor, rolled_back
+from bot.journal.archive import pack_oldest
+from bot.journal.opening import open_or_set_aside
+from bot.journal.quarantine import set_aside_damage
+from bot.journal.writer import Journal, read_head, read_records, take_lock, verify
+from risk.state import Cause
+from tests.bot.journal.journals import FIRST_DAY, contents, crashed_journal, restore_contents
+
+LATER = FIRST_DAY + timedelta(days=10)
+MIDDLE = "0002-2024-03-05.jsonl"
+
+
+def set_aside(folder: Path, number: str = "0001") -> dict[str, bytes]:
+    return contents(folder / "quarantine" / number)
+
+
+def flip(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def cut(data: bytes, at: int) -> bytes:
+    return data[:at] + data[at + 1 :]
+
+
+def insert(data: bytes, at: int) -> bytes:
+    return data[:at] + b"#" + data[at:]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(["0001-2024-03-04.jsonl", MIDDLE]),
+    share=st.floats(0.0, 1.0, exclude_max=True),
+    damage=st.sampled_from([flip, cut, insert]),
+)
+def test_damage_anywhere_in_the_middle_keeps_the_records_before_and_every_byte_of_the_rest(
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    share: float,
+    damage: Callable[[bytes, int], bytes],
+) -> None:
+    folder = crashed_journal(tmp_path_factory.mktemp("journal") / "paper")
+    good = [record.raw for record in read_records(folder)]
+    whole = contents(folder)
+    damaged = {**whole, name: damage(whole[name], int(share * len(whole[name])))}
+    restore_contents(folder, damaged)
+    fault = verify(folder)
+    assert fault.fault is not None
+    lock = take_lock(folder)
+    try:
+        aside = set_aside_damage(folder, LATER)
+    finally:
+        os.close(lock)
+    if not fault.records:
+        assert aside is None
+        assert contents(folder) == damaged
+        return
+    assert aside is not None
+    assert verify(folder).fault is None
+    records = list(read_records(folder))
+    assert [record.raw for record in records[:-2]] == good[: fault.records]
+    assert [record.kind for record in records[-2:]] == ["Quarantined", "Halted"]
+    assert read_head(folder) == (len(records), records[-1].hash)
+    kept = set_aside(folder)
+    later = sorted(one for one in damaged if one.endswith(".jsonl") and one >= name)
+    assert {one: kept[one] for one in (*later, "head")} == {one: damaged[one] for one in (*later, "head")}
+    assert json.loads(kept["manifest.json"]) == records[-2].body
+
+
+def test_a_start_behind_damage_is_halted_until_a_person_resumes_and_the_next_one_is_too(
+    tmp_path: Path,
+) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    (folder / MIDDLE).write_bytes(
+        (folder / MIDDLE).read_bytes().replace(b"day 1 \xc3\xa9 1", b"day 1 \xc3\xa9 7")
+    )
+    opened = open_or_set_aside(folder, LATER)
+    assert opened.set_aside is not None
+    assert (opened.set_aside.kept, opened.set_aside.promised) == (4, 9)
+    assert MIDDLE + ":2" in str(opened.set_aside)
+    assert dict(opened.state.risk.causes)[Cause.HALT] == str(opened.set_aside)
+    opened.journal.append(LATER, "Alert", {"level": "info", "name": "n", "text": "goes on"})
+    opened.journal.close(LATER)
+    again = open_or_set_aside(folder, LATER)
+    assert again.set_aside is None
+    assert Cause.HALT in dict(again.state.risk.causes)
+    again.journal.release()
+    assert verify(folder).fault is None
+
+
+def test_a_packed_segment_that_is_damaged_leaves_its_good_records_in_a_plain_one(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    assert pack_oldest(folder)
+    assert pack_oldest(folder)
+    packed = folder / f"{MIDDLE}.gz"
+    data = packed.read_bytes()
+    packed.write_bytes(
+        data[:-4] + b"\0\0\0\0"
+    )  # the trailer: all records read, and the file is not as written
+    opened = open_or_set_aside(folder, LATER)
+    opened.journal.release()
+    assert opened.set_aside is not None
+    assert not packed.exists()
+    assert set_aside(folder)[packed.name] == data[:-4] + b"\0\0\0\0"
+    assert verify(folder).fault is None
+    assert opened.journal.count == opened.set_aside.kept + 2
+
+
+def test_a_journal_put_back_to_an_earlier_state_is_refused_whatever_is_damaged_in_it(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "paper", days=2)
+    early = contents(folder)
+    journal, _ = Journal.open(folder)
+    journal.append(LATER, "Alert", {"level": "info", "name": "n", "text": "later"})
+    journal.commit()
+    journal.release()
+    drop_anchor(folder)
+    damaged = {**early, "0001-2024-03-04.jsonl": flip(early["0001-2024-03-04.jsonl"], 400)}
+    restore_contents(folder, damaged)
+    with pytest.raises(RolledBackError, match="put back in time"):
+        open_or_set_aside(folder, LATER)
+    assert contents(folder) == damaged
+
+
+def test_another_journal_than_the_one_that_was_marked_is_refused_too(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "paper", days=1)
+    drop_anchor(folder)
+    other = tmp_path / "other"
+    journal, _ = Journal.open(other)
+    for number in range(6):
+        journal.append(
+            FIRST_DAY + timedelta(days=number // 3), "Alert", {"level": "info", "name": "m", "text": ""}
+        )
+    journal.commit()
+    journal.release()
+    files = contents(other)
+    files["0002-2024-03-05.jsonl"] = flip(files["0002-2024-03-05.jsonl"], 3)
+    restore_contents(folder, files)
+    with pytest.raises(RolledBackError, match="another journal"):
+        open_or_set_aside(folder, LATER)
+
+
+def test_the_mark_outside_the_journal_is_kept_and_moved_on(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    drop_anchor(folder)
+    mark = (tmp_path / "paper.anchor").read_bytes()
+    (folder / MIDDLE).write_bytes(flip((folder / MIDDLE).read_bytes(), 3))
+    open_or_set_aside(folder, LATER).journal.release()
+    assert set_aside(folder)["paper.anchor"] == mark
+    assert rolled_back(folder) == ""
+
+
+@pytest.mark.parametrize("gone", ["0001-2024-03-04.jsonl", MIDDLE, "0003-2024-03-06.jsonl", "head"])
+def test_a_file_that_is_missing_as_a_whole_still_refuses_the_start(tmp_path: Path, gone: str) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    (folder / gone).unlink()
+    left = contents(folder)
+    with pytest.raises(JournalError, match="restore the folder"):
+        open_or_set_aside(folder, LATER)
+    assert contents(folder) == left
+
+
+def test_a_journal_that_another_process_writes_is_left_alone(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    journal, _ = Journal.open(folder)
+    with pytest.raises(JournalInUseError):
+        open_or_set_aside(folder, LATER)
+    journal.release()
+
+
+def test_damage_that_cannot_be_copied_refuses_the_start_and_changes_nothing(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    (folder / MIDDLE).write_bytes(flip((folder / MIDDLE).read_bytes(), 3))
+    (folder / "quarantine").write_bytes(b"no folder")
+    left = contents(folder)
+    with pytest.raises(JournalError, match="the damage cannot be set aside"):
+        open_or_set_aside(folder, LATER)
+    assert contents(folder) == left
+
+
+def test_a_record_of_another_version_is_no_damage(tmp_path: Path) -> None:
+    journal, _ = Journal.open(tmp_path / "paper")
+    journal.append(datetime(2024, 3, 4, tzinfo=UTC), "Opened", {"version": "none"})
+    journal.commit()
+    journal.release()
+    with pytest.raises(JournalError, match="Opened does not read"):
+        open_or_set_aside(tmp_path / "paper", LATER)
+    assert not (tmp_path / "paper" / "quarantine").exists()
+
+
+def test_no_record_is_older_than_the_one_before_it_though_the_hosts_clock_is_behind(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    (folder / MIDDLE).write_bytes(flip((folder / MIDDLE).read_bytes(), 3))
+    open_or_set_aside(folder, FIRST_DAY - timedelta(days=1)).journal.release()
+    times = [record.time for record in read_records(folder)]
+    assert times == sorted(times)
+    assert verify(folder).fault is None
+
+
+@pytest.mark.parametrize("first_of_its_segment", [False, True])
+def test_a_crash_at_any_step_leaves_damage_that_is_set_aside_once_more_or_a_halted_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first_of_its_segment: bool
+) -> None:
+    ended = 0
+    for step in range(100):
+        folder = crashed_journal(tmp_path / str(step) / "paper")
+        drop_anchor(folder)
+        good = [record.raw for record in read_records(folder)]
+        at = 3 if first_of_its_segment else 400
+        (folder / MIDDLE).write_bytes(flip((folder / MIDDLE).read_bytes(), at))
+        sound = verify(folder).records
+        assert (sound == 3) is first_of_its_segment
+        if not _crashes_at(step, monkeypatch, partial(_start, folder)):
+            break
+        ended += 1
+        state = _start(folder)
+        assert Cause.HALT in dict(state.risk.causes)
+        assert [record.raw for record in read_records(folder)][:sound] == good[:sound]
+        aside = [contents(below) for below in (folder / "quarantine").iterdir()]
+        kept = b"".join(data for files in aside for name, data in files.items() if name.endswith(".jsonl"))
+        assert all(line in kept for line in good[sound + 1 :])
+        assert verify(folder).fault is None
+        assert rolled_back(folder) == ""
+    assert ended > 10
+
+
+def _start(folder: Path) -> EngineState:
+    opened = open_or_set_aside(folder, LATER)
+    opened.journal.release()
+    return opened.state
+
+
+class _Crash(BaseException):
+    """The process is gone."""
+
+
+def _crashes_at(step: int, monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> bool:
+    """Whether the action did not live to its end: it is cut off before its step-th change of the disk."""
+    left = step
+
+    def counted(change: Callable[..., Any]) -> Callable[..., Any]:
+        def made(*args: Any, **options: Any) -> Any:
+            nonlocal left
+            if not left:
+                raise _Crash
+            left -= 1
+            return change(*args, **options)
+
+        return made
+
+    with monkeypatch.context() as patch:
+        for name in ("replace", "rename", "unlink", "mkdir"):
+            patch.setattr(Path, name, counted(getattr(Path, name)))
+        patch.setattr(os, "fsync", counted(os.fsync))
+        try:
+            action()
+        except _Crash:
+            return True
+    return False
