@@ -24,7 +24,7 @@ from bot.port import BrokerPort, Observers
 from bot.stopping import StopAskedError, StopSignal
 from market.broker_hours import reset_end
 from market.contract import Contract
-from market.sessions import MARKET_TZ, is_session, option_close, regular_hours
+from market.sessions import MARKET_TZ, is_session, option_hours_utc
 from risk.state import Cause
 
 # While quotes flow they prove the link; a heartbeat is asked for after this much silence.
@@ -265,4 +265,7 @@ def _stands(state: EngineState, cause: Cause) -> bool:
 def _is_open(now: datetime) -> bool:
     """Whether options trade at the aware `now`."""
     day = now.astimezone(MARKET_TZ).date()
-    return is_session(day) and regular_hours(day)[0] <= now <= option_close(day)
+    if not is_session(day):
+        return False
+    opens, closes = option_hours_utc(day)
+    return opens <= now <= closes

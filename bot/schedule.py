@@ -22,6 +22,7 @@ from market.sessions import (
     is_session,
     next_session,
     option_close,
+    option_hours_utc,
     regular_hours,
     session_on_or_after,
     vx_settlement_instant,
@@ -138,8 +139,7 @@ def next_evaluation(now: datetime, interval: timedelta) -> datetime:
     """The next instant of the evaluation grid: a session's open plus whole intervals, after settling."""
     day = session_on_or_after(now.astimezone(MARKET_TZ).date())
     while True:
-        opens = regular_hours(day)[0].astimezone(UTC)
-        closes = option_close(day).astimezone(UTC)
+        opens, closes = option_hours_utc(day)
         count = max((now - SETTLE - opens) // interval + 1, 0)
         candidate: datetime = opens + count * interval + SETTLE
         if candidate <= closes + SETTLE:

@@ -186,6 +186,14 @@ def option_close(session: date) -> datetime:
 
 
 @lru_cache(maxsize=4096)
+def option_hours_utc(session: date) -> tuple[datetime, datetime]:
+    """Open and end of the regular hours of index options in UTC, for comparisons: those of times in two zones
+    take fifty times as long. ValueError without a session.
+    """
+    return regular_hours(session)[0].astimezone(UTC), option_close(session).astimezone(UTC)
+
+
+@lru_cache(maxsize=4096)
 def vx_settlement_instant(session: date) -> datetime:
     """The moment to which the daily settlement of VIX futures refers.
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from market.sessions import MARKET_TZ, option_close, regular_hours, session_on_or_after
+from market.sessions import MARKET_TZ, option_hours_utc, session_on_or_after
 from simulator.gateway import Gateway
 
 #: Out of hours nothing is quoted; what is published or settled then is found within this time.
@@ -17,8 +17,7 @@ def next_step(now: datetime, interval: timedelta) -> datetime:
     an hour passes, but never beyond the next open.
     """
     day = session_on_or_after(now.astimezone(MARKET_TZ).date())
-    opens = regular_hours(day)[0].astimezone(UTC)
-    closes = option_close(day).astimezone(UTC)
+    opens, closes = option_hours_utc(day)
     if now < opens:
         return min(now + IDLE_STEP, opens)
     if now < closes:

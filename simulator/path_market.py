@@ -9,6 +9,7 @@ whatever the steps, and the state worth keeping is the source's identity and the
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from math import inf
 from typing import Any
 
@@ -147,7 +148,7 @@ class PathMarket:
         if contract is None or contract.expiry is None:
             return None
         name = contract.trading_class
-        if option_expiry_instant(settles_as(name), contract.expiry) > self._now:
+        if _settles_at(name, contract.expiry) > self._now:
             return None
         day = self._record(contract.expiry)
         if day is None:
@@ -346,6 +347,12 @@ def _product(contract: Contract) -> Product:
         return Product.VIX_FUTURE
     # VIX and its relatives are computed as long as the options trade from which they are made.
     return Product.INDEX_OPTION if "VIX" in contract.symbol else Product.EQUITY
+
+
+@lru_cache(maxsize=1024)
+def _settles_at(trading_class: str, expiry: date) -> datetime:
+    """When an option's settlement value is made, in UTC: every position is asked for it at every mark."""
+    return option_expiry_instant(settles_as(trading_class), expiry).astimezone(UTC)
 
 
 def _opened(start: datetime) -> date:

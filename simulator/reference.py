@@ -61,12 +61,13 @@ def find_all(market: Market, query: ask.ContractQuery, include_expired: bool = F
     if query.con_id:
         fields = {"con_id": query.con_id}
         day = ""
+    today = market.now.astimezone(replies.NEW_YORK).date()
     return [
         instrument
         for instrument in market.find(**fields)
         if (not day or replies.printed_expiry(instrument) == day)
         and _listed_on(instrument, query)
-        and (include_expired or not _expired(instrument, market.now))
+        and (include_expired or not _expired(instrument, today))
     ]
 
 
@@ -172,9 +173,9 @@ def _listed_on(instrument: Instrument, query: ask.ContractQuery) -> bool:
     )
 
 
-def _expired(instrument: Instrument, now: datetime) -> bool:
+def _expired(instrument: Instrument, today: date) -> bool:
     expiry = instrument.contract.expiry
-    return expiry is not None and expiry < now.astimezone(replies.NEW_YORK).date()
+    return expiry is not None and expiry < today
 
 
 def _invalid(cause: str) -> str:

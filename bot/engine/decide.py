@@ -25,7 +25,7 @@ from market.broker_hours import near_restart
 from market.contract import Contract, Right
 from market.records import replace
 from market.rounding import round_price
-from market.sessions import option_close, regular_hours
+from market.sessions import option_hours_utc, regular_hours
 from risk.capital import sized
 from risk.context import LiveOrder, ReviewContext, ToldMargin
 from risk.exposure import Stake
@@ -50,7 +50,7 @@ def may_evaluate(state: EngineState, time: datetime) -> bool:
     session = state.session
     if session is None:
         return False
-    return regular_hours(session)[0] <= time <= option_close(session)
+    return option_hours_utc(session)[0] <= time <= option_hours_utc(session)[1]
 
 
 def look_overdue(state: EngineState, time: datetime) -> bool:
@@ -130,7 +130,7 @@ def evaluate(state: EngineState, time: datetime) -> Step:
 
 def _may_order(state: EngineState, session: date, time: datetime, limits: RiskLimits) -> bool:
     """Whether an order may go out: neither at the session's end nor around the gateway's own restart."""
-    if time >= option_close(session) - timedelta(seconds=limits.trading_end_before_close_s):
+    if time >= option_hours_utc(session)[1] - timedelta(seconds=limits.trading_end_before_close_s):
         return False
     return state.opened is None or not near_restart(
         time, time_of_day.fromisoformat(state.opened.gateway_restart)
@@ -269,9 +269,9 @@ def _watch_feeds(state: EngineState, time: datetime) -> EngineState:
         return state
     limits = state.parameters.limits
     ages = {Feed.INDEX: limits.index_quote_age_max_s, Feed.OPTION: limits.option_quote_age_max_s}
-    opens, closes = regular_hours(state.session)
+    opens, _ = option_hours_utc(state.session)
     for feed, asked in sorted(state.feeds_asked.items()):
-        if feed is Feed.INDEX and time > closes:
+        if feed is Feed.INDEX and time > regular_hours(state.session)[1]:
             continue  # the index rests from the cash close on; its options trade another quarter of an hour
         since = max(state.alive.get(feed, asked), asked, opens)
         if feed in ages and (time - since).total_seconds() > ages[feed]:
