@@ -84,7 +84,7 @@ class BrokerClock:
         self._speed = speed
         self._origin = self.underlying.now()
         self._offset_s: tuple[float, float] = (0.0, 0.0)
-        self._is_measured = False
+        self.is_measured = False
         self._doubted_s: tuple[float, float] | None = None
         self._latest = self._origin
 
@@ -106,15 +106,16 @@ class BrokerClock:
         low_s = (server_time - self._scaled(answered)).total_seconds()
         high_s = (server_time - self._scaled(asked)).total_seconds() + 1.0
         doubted_s, self._doubted_s = self._doubted_s, None
-        if not self._is_measured:
-            self._latest = server_time
-        elif _contradict((low_s, high_s), self._offset_s):
+        # Before the first answer this machine's own time is what an answer is held against.
+        if _contradict((low_s, high_s), self._offset_s):
             if doubted_s is None or _contradict((low_s, high_s), doubted_s):
                 self._doubted_s = (low_s, high_s)
                 return False
-        elif max(low_s, self._offset_s[0]) < min(high_s, self._offset_s[1]):
+        elif self.is_measured and max(low_s, self._offset_s[0]) < min(high_s, self._offset_s[1]):
             low_s, high_s = max(low_s, self._offset_s[0]), min(high_s, self._offset_s[1])
-        self._is_measured = True
+        if not self.is_measured:
+            self._latest = server_time
+        self.is_measured = True
         self._offset_s = (low_s, high_s)
         return True
 

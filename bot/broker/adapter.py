@@ -315,6 +315,7 @@ class IbBroker:
         async with self._turn(TIME):
             session, clock = self._require_session(), self._clock
             host = clock.underlying if isinstance(clock, BrokerClock) else clock
+            text = ""
             for _ in range(2):
                 asked, answer = host.now(), await session.ask(TIME, session.client.reqCurrentTime, within_s)
                 server_time, answered = datetime.fromtimestamp(answer[0], UTC), host.now()
@@ -323,10 +324,12 @@ class IbBroker:
                     ahead_s = host_ahead_s(server_time, asked, answered)
                     self._skew.measured(ahead_s, self.notify, self.sink)
                     return server_time
-                text = (
-                    f"the gateway says it is {server_time:%Y-%m-%d %H:%M:%S} UTC, far off what it said before"
-                )
-                self.notify(Alert("warning", "clock_doubted", f"{text}: believed when it says so again"))
+                text = f"the gateway says it is {server_time:%Y-%m-%d %H:%M:%S} UTC"
+                if clock.is_measured:
+                    text += ", far off what it said before: believed when it says so again"
+                    self.notify(Alert("warning", "clock_doubted", text))
+            if isinstance(clock, BrokerClock) and not clock.is_measured:
+                raise BrokerUnreachableError(f"{text}, and said another time just before")
             return clock.now()
 
     async def _definitions(self, raw: Any) -> list[Contract]:

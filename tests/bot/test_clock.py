@@ -52,10 +52,28 @@ def test_a_host_clock_is_off_by_no_more_than_one_answer_proves(
     assert host_ahead_s(NOON, asked, answered) == pytest.approx(ahead_s)
 
 
+def following(wall: SteppedClock, *, speed: float = 1.0) -> BrokerClock:
+    """A clock that knows it is noon in the market: the gateway said so twice."""
+    clock = BrokerClock(wall, speed=speed)
+    assert not clock.measure(NOON, wall.time, wall.time)
+    assert clock.measure(NOON, wall.time, wall.time)
+    return clock
+
+
+def test_the_very_first_answer_is_believed_at_once_only_near_this_machines_time() -> None:
+    wall = SteppedClock(NOON)
+    near = BrokerClock(wall)
+    assert near.measure(NOON + timedelta(seconds=20), wall.time, wall.time)
+    far = BrokerClock(wall)
+    assert not far.measure(NOON.replace(year=2033), wall.time, wall.time)
+    assert not far.is_measured
+    assert far.measure(NOON + timedelta(seconds=20), wall.time, wall.time)
+    assert abs(far.now() - NOON - timedelta(seconds=20)) <= timedelta(seconds=1)
+
+
 def test_broker_clock_follows_the_gateway_within_the_second_it_tells() -> None:
     wall = SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
-    clock = BrokerClock(wall)
-    clock.measure(NOON, wall.time, wall.time)
+    clock = following(wall)
     assert abs(clock.now() - NOON) <= timedelta(seconds=1)
     wall.time += timedelta(minutes=7)
     assert abs(clock.now() - NOON - timedelta(minutes=7)) <= timedelta(seconds=1)
@@ -78,8 +96,7 @@ def test_market_time_never_runs_backwards_whatever_the_gateway_tells(
     steps: list[tuple[float, float]],
 ) -> None:
     wall = SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
-    clock = BrokerClock(wall)
-    clock.measure(NOON, wall.time, wall.time)
+    clock = following(wall)
     latest = clock.now()
     for passed_s, jump_s in steps:
         wall.time += timedelta(seconds=passed_s)
@@ -90,8 +107,7 @@ def test_market_time_never_runs_backwards_whatever_the_gateway_tells(
 
 def test_one_wrong_answer_among_right_ones_does_not_move_market_time() -> None:
     wall = SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
-    clock = BrokerClock(wall)
-    assert clock.measure(NOON, wall.time, wall.time)
+    clock = following(wall)
     for wrong in (NOON.replace(year=2033), NOON.replace(year=2007), NOON + timedelta(seconds=90)):
         wall.time += timedelta(seconds=5)
         assert not clock.measure(wrong, wall.time, wall.time)
@@ -103,8 +119,7 @@ def test_one_wrong_answer_among_right_ones_does_not_move_market_time() -> None:
 
 def test_two_answers_that_agree_move_market_time_and_two_that_do_not_leave_it() -> None:
     wall = SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
-    clock = BrokerClock(wall)
-    clock.measure(NOON, wall.time, wall.time)
+    clock = following(wall)
     assert not clock.measure(NOON.replace(year=2033), wall.time, wall.time)
     assert not clock.measure(NOON.replace(year=2040), wall.time, wall.time)
     assert abs(clock.now() - NOON) <= timedelta(seconds=1)
@@ -117,8 +132,7 @@ def test_two_answers_that_agree_move_market_time_and_two_that_do_not_leave_it() 
 
 def test_a_market_that_runs_faster_is_followed_by_its_speed() -> None:
     wall = SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
-    clock = BrokerClock(wall, speed=60.0)
-    clock.measure(NOON, wall.time, wall.time)
+    clock = following(wall, speed=60.0)
     wall.time += timedelta(seconds=10)
     assert abs(clock.now() - NOON - timedelta(minutes=10)) <= timedelta(seconds=1)
 

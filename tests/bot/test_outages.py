@@ -69,6 +69,31 @@ def test_a_gateway_that_answers_and_sends_no_quotes_is_greeted_anew_ever_more_ra
     assert state.risk.trading is TradingState.ACTIVE
 
 
+def test_a_gateway_that_sends_quotes_again_is_not_left_before_a_look_at_the_market_could_see_them(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path / "journal", interval_s=300.0)
+
+    async def script() -> EngineState:
+        broker = desk.broker()
+        greet = broker.connect
+
+        async def connect() -> Connected:
+            broker.silent = False
+            return await greet()
+
+        def be_silent() -> None:
+            broker.silent = True
+            broker.connect = connect  # type: ignore[method-assign]  # the double's own behaviour
+
+        asyncio.get_running_loop().call_later(60.0, be_silent)
+        return await desk.trade(START + timedelta(hours=1))
+
+    state = play(desk, script)
+    assert len(desk.records("Disconnected")) == 1
+    assert state.risk.trading is TradingState.ACTIVE
+
+
 def test_a_gateway_that_forgot_the_lines_without_a_word_sends_quotes_again_within_minutes(
     tmp_path: Path,
 ) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.clock import BrokerClock
+from bot.errors import BrokerUnreachableError
 from tests.bot.broker.scripted import START, Desk, at_the_desk
 
 FAR = START.replace(year=2033)
@@ -41,3 +42,19 @@ def test_a_far_answer_is_asked_for_again_at_once_and_believed_when_the_second_on
         assert abs(clock.now() - expected) < timedelta(seconds=2)
 
     at_the_desk(script)
+
+
+def test_a_gateway_whose_first_answers_contradict_each_other_is_no_connection() -> None:
+    async def script(desk: Desk) -> None:
+        gateway = desk.gateway
+        desk.broker._clock = clock = BrokerClock(desk.broker._clock)
+        left = [FAR, FAR.replace(year=2050), START, START]
+        gateway.answers[49] = lambda fields: gateway.say(49, 1, int(left.pop(0).timestamp()))
+        with pytest.raises(BrokerUnreachableError, match=r"2050-.* and said another time just before"):
+            await desk.broker.connect()
+        assert not clock.is_measured
+        await desk.broker.connect()
+        assert abs(clock.now() - START) < timedelta(seconds=2)
+        assert desk.alerts == []
+
+    at_the_desk(script, connect=False)
