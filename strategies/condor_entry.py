@@ -212,7 +212,7 @@ def look(
     return View(window, lines, Shorts(market, put, call))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def _lines(
     rungs: Ladder,
     strikes: tuple[float, ...],

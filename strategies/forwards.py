@@ -80,7 +80,7 @@ def vix_parity_strikes(rungs: Ladder, anchor: float, level: float) -> tuple[floa
     return anchor, rungs.nearest(anchor, PARITY_STRIKES)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def both_rights(rungs: Ladder, strikes: tuple[float, ...]) -> tuple[Contract, ...]:
     """Call and put at each strike; the last answers are kept, as for `options_at`."""
     return tuple(rungs.options[(strike, right)] for strike in strikes for right in (Right.CALL, Right.PUT))

@@ -118,7 +118,7 @@ def wing_width(spot: float, rules: CondorRules) -> float:
     return max(rules.wing_min_pts, step * round(rules.wing_of_spot_fraction * spot / step))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def options_at(rungs: Ladder, centre: float, right: Right, offset: float) -> tuple[Contract, ...]:
     """The options to look at around `centre`: those whose wing, `offset` points away, is listed too.
 
