@@ -20,6 +20,7 @@ import orjson
 from bot.errors import JournalError
 from bot.journal.codec import canonical
 from bot.journal.packing import unpack
+from market.records import quickly_made
 
 GENESIS = "0" * 64
 SCHEMA = 1
@@ -34,6 +35,7 @@ _NAME = re.compile(r"(\d{4,})-(\d{4}-\d{2}-\d{2})\.jsonl(\.gz)?")
 NO_RECORD = 1 << 62
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Record:
     """One line of the journal.

@@ -20,6 +20,7 @@ from bot.journal.records import DECISION, event_of, not_of_this_version
 from bot.journal.writer import Record, read_records
 from bot.review.differences import FieldDifference, field_differences
 from bot.review.turns import Turn, turns
+from market.records import quickly_made
 
 Engine = Callable[[EngineState, TimedEvent], Step]
 
@@ -37,6 +38,7 @@ class Divergence:
     fields: tuple[FieldDifference, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Replay:
     """What was compared. `unfinished` outputs were lost with a process that died while writing them."""
