@@ -69,7 +69,8 @@ class OrderJudge:
             self._accuse("I-13", f"a what-if names account {order.account!r}")
         about, now = frozenset(self.legs(order).items()), self.now()
         before = self.asked.get(about)
-        if before is not None and now - before < timedelta(seconds=59):
+        # The minute is between decisions: a question may have waited for its turn behind a greeting.
+        if before is not None and now - before < timedelta(seconds=55):
             self._accuse("I-14", f"the margin of {about} is asked again after {now - before}")
         self.asked[about] = now
 
