@@ -41,7 +41,7 @@ from bot.port import BrokerPort, Observers, SlowFeeds
 from bot.stopping import StopAskedError, StopSignal
 from bot.switch import KillSwitch
 
-UNCLEAN_STARTS_MAX = 6
+UNCLEAN_STARTS_MAX = 3
 CRASH_LOOP_WINDOW = timedelta(minutes=10)
 ACCOUNT_INTERVAL = timedelta(seconds=30)
 BEHIND_MAX = timedelta(seconds=2)

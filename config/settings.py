@@ -102,7 +102,7 @@ class ClockSettings(Section):
 class RestartSettings(Section):
     """How many unclean starts within ten minutes are a crash loop, which refuses the next start."""
 
-    unclean_starts_max: Annotated[int, Field(ge=1, le=50)] = 6
+    unclean_starts_max: Annotated[int, Field(ge=1, le=50)] = 3
 
 
 class FeedsSettings(Section):

@@ -110,11 +110,11 @@ def test_an_account_that_is_not_the_allowed_one_gets_no_record_and_no_order(desk
     assert desk.records("Opened", "PlaceOrder") == []
 
 
-def test_too_many_unclean_starts_refuse_the_next_one(desk: Desk) -> None:
+def test_three_unclean_starts_refuse_the_fourth(desk: Desk) -> None:
     async def script() -> None:
         for _ in range(3):
             await desk.crash(10.0)
-        await desk.trade(TEN_MINUTES, unclean_starts_max=3)
+        await desk.trade(TEN_MINUTES)
 
     with pytest.raises(CrashLoopError, match="3 unclean starts"):
         play(desk, script)
@@ -127,7 +127,7 @@ def test_unclean_starts_long_ago_do_not_count(desk: Desk) -> None:
         for _ in range(3):
             await desk.crash(10.0)
         await asyncio.sleep(700)
-        return await desk.trade(START + timedelta(minutes=30), unclean_starts_max=3)
+        return await desk.trade(START + timedelta(minutes=30))
 
     assert play(desk, script).starts == ()
 

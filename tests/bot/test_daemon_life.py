@@ -146,7 +146,7 @@ def test_whenever_the_daemon_dies_no_order_is_doubled_and_nothing_is_lost(
     async def script() -> EngineState:
         for life_s in lives:
             await desk.crash(life_s)
-        return await desk.trade(START + timedelta(minutes=15))
+        return await desk.trade(START + timedelta(minutes=15), unclean_starts_max=50)
 
     state = play(desk, script)
     broker = desk.broker_of_record()

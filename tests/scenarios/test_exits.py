@@ -4,13 +4,17 @@ import shutil
 import signal
 import socket
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from bot.journal.writer import read_records, verify
-from tests.scenarios.processes import House, run_once
+from tests.scenarios.processes import ROOT, House, run_once
 from tests.scenarios.proof import Venue, prove
+
+_PROFILE = tomllib.loads((ROOT / "config" / "paper.toml").read_text(encoding="utf-8"))
+SHIPPED_MAX = str(_PROFILE["restart"]["unclean_starts_max"])
 
 
 def free_port() -> int:
@@ -166,10 +170,10 @@ def test_sigterm_ends_with_0_while_the_gateway_is_gone_and_is_no_unclean_start(h
 def test_three_unclean_starts_refuse_the_fourth_with_75_and_say_what_to_do(house: House) -> None:
     house.start_gateway()
     for _ in range(3):
-        house.start_daemon(ALVH__RESTART__UNCLEAN_STARTS_MAX="3")
+        house.start_daemon(ALVH__RESTART__UNCLEAN_STARTS_MAX=SHIPPED_MAX)
         house.ready()
         house.kill(daemon=True)
-    assert house.start_daemon(ALVH__RESTART__UNCLEAN_STARTS_MAX="3").wait(timeout=30) == 75
+    assert house.start_daemon(ALVH__RESTART__UNCLEAN_STARTS_MAX=SHIPPED_MAX).wait(timeout=30) == 75
     told = house.errors.read_text()
     assert "3 unclean starts" in told
     assert "alvh logs" in told
