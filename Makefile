@@ -10,7 +10,7 @@ LOCKED := $(call LOCKED_IN,$(VENV))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check compat proofs faults soak full crash-points order-flows properties mutation same-bytes real-time image figures coverage bench lock clean
+.PHONY: help .venv demo test check compat proofs faults soak full crash-points strace order-flows properties mutation same-bytes real-time image figures coverage bench lock clean
 
 help:  ## list the tasks
 	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,8 +83,8 @@ soak: $(VENV)/.dev  ## ten simulated years of sessions under faults
 
 # `make check` has run the first 300 of the thousand seeds. What lasts longer runs two at a time; the benchmarks
 # come last, on a machine that does nothing else.
-FULL := crash-points order-flows properties coverage mutation same-bytes real-time image
-full: check  ## everything: check, 1,000 fault seeds, every crash point, more cases, coverage, mutation, same bytes, real time, the image, benchmarks
+FULL := crash-points strace order-flows properties coverage mutation same-bytes real-time image
+full: check  ## everything: check, 1,000 fault seeds, every crash point, struck syncs, more cases, coverage, mutation, same bytes, real time, the image, benchmarks
 	@$(MAKE) --no-print-directory faults SEEDS=700 FIRST=300
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(FULL)
 	@$(MAKE) --no-print-directory bench
@@ -95,6 +95,9 @@ WIDENED = $(shell grep -rlE '$(shell echo '$(WIDER)' | sed 's/=[^ ]*//g; s/ /|/g
 
 crash-points: $(VENV)/.dev  ## every crash point, more kills, every planted bug, all of the real days
 	@$(WIDER) $(BIN)/python -m pytest -n 2 --dist worksteal -q $(WIDENED)
+
+strace: $(VENV)/.dev  ## syncs killed or failed in the midst of trading, on the real file system
+	@ALVH_STRACE=all $(BIN)/python -m pytest -n 2 --dist worksteal -q -rPs tests/scenarios/test_strace_scenes.py
 
 properties: $(VENV)/.dev  ## five times as many cases of every property
 	@ALVH_EXAMPLES=5 $(BIN)/python -m pytest -n 2 -q -m hypothesis --ignore tests/scenarios --ignore tests/compat
