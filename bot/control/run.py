@@ -151,7 +151,7 @@ async def run_live(
 
 def _anchored(folder: Path) -> OpenJournal:
     """The journal, if it is the one it was. Raises JournalInUseError or JournalError."""
-    journal = open_or_set_aside(folder, WallClock().now())
+    journal = open_or_set_aside(folder)
     try:
         require_anchored(folder)
     except JournalError:

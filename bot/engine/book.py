@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.engine.adjusting import adjusted
+from bot.engine.differences import explained
 from bot.engine.state import EngineState, OrderLine
 from bot.events import CommissionReported, Executed, OrderReported
 from market.order import Fill, OrderStatus, execution_base, may_become
@@ -111,6 +112,7 @@ def apply_execution(state: EngineState, executed: Executed, time: datetime) -> E
         state = _take_back(state, line)
     portfolio = state.portfolio.apply(fill)
     state = replace(state, portfolio=portfolio, contracts={**state.contracts, contract.con_id: contract})
+    state = explained(state, contract.con_id)
     if corrected is not None:
         paid = None if corrected.commission is None else -corrected.commission
         state = _book(state, replace(corrected, quantity=-corrected.quantity, commission=paid), time)

@@ -42,6 +42,14 @@ def noted(state: EngineState, con_id: int, broker: int, time: datetime) -> Engin
     return replace(state, differing={**state.differing, con_id: difference})
 
 
+def explained(state: EngineState, con_id: int) -> EngineState:
+    """Where executions have made the count the broker told, it differs no longer."""
+    known = state.differing.get(con_id)
+    if known is None or _count(state, con_id) != known.broker:
+        return state
+    return replace(state, differing={key: one for key, one in state.differing.items() if key != con_id})
+
+
 def listed(state: EngineState, theirs: Mapping[int, int], con_ids: list[int], time: datetime) -> EngineState:
     """The broker's complete word about these contracts, in place of what it said of any before."""
     state = replace(
@@ -74,7 +82,7 @@ def set_aside(state: EngineState) -> Mapping[int, int]:
     found = {con_id: position.quantity for con_id, position in state.portfolio.positions().items()}
     found.update({con_id: one.broker for con_id, one in state.differing.items() if con_id not in found})
     for structure in state.structures.values():
-        for con_id, count in (*structure.legs.items(), *structure.adjusting_legs):
+        for con_id, count in structure.legs.items():
             found[con_id] = found.get(con_id, 0) - count
     return {con_id: count for con_id, count in sorted(found.items()) if count}
 

@@ -48,6 +48,10 @@ class Checkpoints:
                 return found
         return 0, GENESIS, EngineState()
 
+    def behind(self, seq: int) -> list[Path]:
+        """Files of the states after record `seq`."""
+        return [path for path in self._files() if path.stem.isdigit() and int(path.stem) > seq]
+
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("*.json"))
 

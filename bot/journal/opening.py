@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -45,7 +44,7 @@ def open_journal(folder: Path) -> OpenJournal:
     return OpenJournal(journal, Checkpoints(folder / "checkpoints"), state, repaired)
 
 
-def open_or_set_aside(folder: Path, now: datetime) -> OpenJournal:
+def open_or_set_aside(folder: Path) -> OpenJournal:
     """As `open_journal`; where a record is damaged in its midst, halted behind the last good one.
 
     What stood from there on is kept in quarantine. Raises RolledBackError where the journal was put back to
@@ -58,7 +57,7 @@ def open_or_set_aside(folder: Path, now: datetime) -> OpenJournal:
     except JournalError:
         lock = take_lock(folder)
         try:
-            aside = set_aside_damage(folder, now)
+            aside = set_aside_damage(folder)
         except OSError as error:
             raise JournalError(f"{folder}: the damage cannot be set aside ({error.strerror})") from error
         finally:

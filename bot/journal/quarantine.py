@@ -12,19 +12,25 @@ and halted: the last good records take the damaged segment's place in one step, 
 
 import os
 import shutil
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
 import orjson
 
+from bot.errors import JournalError
 from bot.events import Halted
 from bot.journal.anchor import anchor_path, drop_anchor, require_anchored
+from bot.journal.checkpoint import Checkpoints
 from bot.journal.codec import canonical
 from bot.journal.segments import (
     GENESIS,
+    NO_RECORD,
     PACKED,
+    first_seq,
     line_of,
     lines_of,
     read_head,
@@ -32,7 +38,7 @@ from bot.journal.segments import (
     segments,
     sync_folder,
 )
-from bot.journal.verification import Fault, Walk, misnumbered, walk_segment
+from bot.journal.verification import Fault, Walk, walk_segment
 
 FOLDER = "quarantine"
 KIND = "Quarantined"
@@ -84,37 +90,47 @@ class _Damage:
         return self.files[0]
 
 
-def set_aside_damage(folder: Path, now: datetime) -> Quarantined | None:
-    """Mend the journal in `folder`, whose lock the caller holds, at the aware time `now`.
+def set_aside_damage(folder: Path) -> Quarantined | None:
+    """Mend the journal in `folder`, whose lock the caller holds.
+
+    The new records bear the time of the last good one: this machine's clock may not be the market's.
 
     None, and nothing changed, where that is no remedy: where nothing is damaged, where records, segments or
-    the head file are missing as a whole, and where no record is good. Raises RolledBackError where the
-    journal was put back to an earlier state, JournalError on a bad head file, and OSError.
+    the head file are missing as a whole, where no record is good, and where a checkpoint in a later segment
+    knows more than the records before the damage. Raises RolledBackError where the journal was put back to
+    an earlier state, JournalError on a bad head file, and OSError.
     """
     head = read_head(folder)
     found = None if head is None else _first_damage(folder, head)
-    if head is None or found is None or not found.walk.count:
+    if head is None or found is None or not found.walk.count or _is_long_past(folder, found):
         return None
-    require_anchored(folder, found.walk.count)
-    aside = _copy(folder, found, head[0])
+    kept = found.walk.count
+    require_anchored(folder, kept)
+    checkpoints = Checkpoints(folder / "checkpoints").behind(kept)
     good = _good_bytes(found)
-    for path in reversed(found.files[1:]):
-        path.unlink()
-    # No record is older than the one before it, whatever the host's clock says.
-    count, stamp = found.walk.count, canonical(max(now.astimezone(UTC), _last_time(found, good)))
-    told, digest = line_of(count + 1, stamp, KIND, aside, found.walk.head)
-    halt, digest = line_of(count + 2, stamp, Halted.__name__, Halted(str(aside)), digest)
-    number = segment_number(found.segment) + bool(good)
-    _durably(folder / f"{number:04d}-{stamp[1:11].decode()}.jsonl", told + halt)
-    # It names a record that is set aside; without one a crash in between is no journal that was put back.
+    stamp = canonical(_last_time(found, good))
+    aside = _copy(folder, found, head[0], checkpoints)
+    told, digest = line_of(kept + 1, stamp, KIND, aside, found.walk.head)
+    halt, digest = line_of(kept + 2, stamp, Halted.__name__, Halted(str(aside)), digest)
+    # The mark names a record that is set aside: without it a crash in between is no journal put back.
     anchor_path(folder).unlink(missing_ok=True)
-    _durably(folder / "head", canonical({"count": count + 2, "head": digest}))
+    sync_folder(folder.parent)
+    # What this promises is not there yet: until it is, the end of the journal is damaged and never just torn.
+    _durably(folder / "head", canonical({"count": kept + 2, "head": digest}))
+    for path in (*checkpoints, *reversed(found.files[1:])):
+        path.unlink()
+    last = found.segment if good or found.before is None else found.before
+    fresh = folder / f"{segment_number(last) + 1:04d}-{stamp[1:11].decode()}.jsonl"
+    _durably(fresh, told + halt)
+    plain = found.segment.with_name(found.segment.name.removesuffix(PACKED))
     if good:
-        _durably(folder / found.segment.name.removesuffix(PACKED), good)
-    if not good or found.segment.suffix == PACKED:
-        found.segment.unlink()
+        _durably(plain, good)
+    for path in _twins(found.segment):
+        if path != fresh and not (good and path == plain):
+            path.unlink()
     sync_folder(folder)
-    drop_anchor(folder)
+    with suppress(OSError):  # the daemon moves the mark on each minute, and tells when it cannot
+        drop_anchor(folder)
     return aside
 
 
@@ -122,18 +138,44 @@ def _first_damage(folder: Path, head: tuple[int, str]) -> _Damage | None:
     count, previous = 0, GENESIS
     files = segments(folder)
     for expected, path in enumerate(files, start=1):
-        if misnumbered(path, expected) is not None:
+        if segment_number(path) > expected:
             return None
-        walk = walk_segment(path, count, previous, head)
-        if walk.fault is not None:
+        if segment_number(path) < expected:
+            # A crash in here left the damaged one beside the new one of its number.
+            twice = Fault(path.name, 1, "another segment has its number")
+            walk = Walk(count, previous, False, twice, 0, 0)
+        else:
+            walk = walk_segment(path, count, previous, head)
+        fault = walk.fault or (None if walk.lines else Fault(path.name, 1, "the segment is empty"))
+        if fault is not None:
             before = files[expected - 2] if expected > 1 else None
-            return _Damage(walk.fault, walk, before, tuple(files[expected - 1 :]))
+            behind = [twin for later in files[expected:] for twin in _twins(later)]
+            return _Damage(fault, walk, before, (path, *behind))
         count, previous = walk.count, walk.head
     return None
 
 
-def _copy(folder: Path, found: _Damage, promised: int) -> Quarantined:
-    """Copy all that stands from the damage on, whole files, with the head file and the mark of before."""
+def _is_long_past(folder: Path, found: _Damage) -> bool:
+    """Whether the journal went on behind the damage for days: a restore keeps more than a cut."""
+    seq = Checkpoints(folder / "checkpoints").load(folder)[0]
+    return any(first <= seq for first in map(_first_seq, found.files[1:]))
+
+
+def _first_seq(path: Path) -> int:
+    try:
+        return first_seq(path)
+    except JournalError:
+        return NO_RECORD
+
+
+def _twins(path: Path) -> list[Path]:
+    """A segment as it stands, plain, packed, or both where a crash cut the packing off."""
+    plain = path.with_name(path.name.removesuffix(PACKED))
+    return [one for one in (plain, plain.with_name(plain.name + PACKED)) if one.exists()]
+
+
+def _copy(folder: Path, found: _Damage, promised: int, checkpoints: Sequence[Path]) -> Quarantined:
+    """Copy all that stands from the damage on, whole files, and what stood beside them."""
     below = folder / FOLDER
     below.mkdir(exist_ok=True)
     number = 1 + max((int(path.name) for path in below.iterdir() if path.name.isdigit()), default=0)
@@ -141,7 +183,8 @@ def _copy(folder: Path, found: _Damage, promised: int) -> Quarantined:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     beside = [path for path in (folder / "head", anchor_path(folder)) if path.exists()]
-    kept = tuple(_copied(path, fresh / path.name) for path in (*found.files, *beside))
+    files = (*_twins(found.segment), *found.files[1:], *checkpoints, *beside)
+    kept = tuple(_copied(path, fresh / path.name) for path in files)
     aside = Quarantined(f"{FOLDER}/{target.name}", str(found.fault), found.walk.count, promised, kept)
     _durably(fresh / "manifest.json", canonical(asdict(aside)) + b"\n")
     fresh.rename(target)

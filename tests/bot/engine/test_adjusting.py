@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bot.engine.adjusting import adjusted
 from bot.engine.book import apply_commission, apply_execution, report_order
 from bot.engine.decision import Verb
+from bot.engine.differences import set_aside
 from bot.engine.orders import place
 from bot.engine.state import EngineState, OrderLine
 from bot.events import CommissionReported, Executed
@@ -92,10 +93,12 @@ def test_a_roll_of_all_units_changes_the_structure_and_adds_its_credit() -> None
 
 def test_fills_of_a_roll_under_way_stand_beside_the_structure() -> None:
     state, line = at_work(holding(3), ROLL, 3)
+    apart = set_aside(state)
     state = fill(state, line, executions(line, 1))
     (structure,) = state.structures.values()
     assert structure.combo == CONDOR
     assert dict(structure.adjusting_legs) == {leg.contract.con_id: leg.signed_ratio for leg in ROLL.legs}
+    assert set_aside(state) == apart  # the fills belong to the structure
     assert structure.quantity == 3
     assert NAME in state.busy_structures()
 

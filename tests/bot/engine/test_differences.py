@@ -85,6 +85,7 @@ def test_executions_of_our_own_behind_the_positions_explain_them() -> None:
     state = moved(closing(), 1, 17)
     state = after(state, *executions(CLOSE, 1, "c"), time=later(18))
     assert missing(state) == {}
+    assert state.differing == {}  # nor do the next unit's executions, ahead of its positions, lack anything
     assert wire(tended(state, 30)) == [ReplaceOrder]
     again = moved(state, 0, 30)  # another difference, with a time of its own
     assert {one.since for one in again.differing.values()} == {later(30)}

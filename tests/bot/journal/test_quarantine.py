@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,18 @@ from hypothesis import strategies as st
 
 from bot.engine.state import EngineState
 from bot.errors import JournalError, JournalInUseError, RolledBackError
+from bot.journal import quarantine
 from bot.journal.anchor import drop_anchor, rolled_back
 from bot.journal.archive import pack_oldest
+from bot.journal.checkpoint import Checkpoints
+from bot.journal.codec import canonical
 from bot.journal.opening import open_or_set_aside
+from bot.journal.packing import pack
 from bot.journal.quarantine import set_aside_damage
+from bot.journal.segments import split_line
 from bot.journal.writer import Journal, read_head, read_records, take_lock, verify
 from risk.state import Cause
-from tests.bot.journal.journals import FIRST_DAY, contents, crashed_journal, restore_contents
+from tests.bot.journal.journals import FIRST_DAY, contents, crashed_journal, restore_contents, write_records
 
 LATER = FIRST_DAY + timedelta(days=10)
 MIDDLE = "0002-2024-03-05.jsonl"
@@ -63,7 +69,7 @@ def test_damage_anywhere_in_the_middle_keeps_the_records_before_and_every_byte_o
     assert fault.fault is not None
     lock = take_lock(folder)
     try:
-        aside = set_aside_damage(folder, LATER)
+        aside = set_aside_damage(folder)
     finally:
         os.close(lock)
     if not fault.records:
@@ -89,14 +95,14 @@ def test_a_start_behind_damage_is_halted_until_a_person_resumes_and_the_next_one
     (folder / MIDDLE).write_bytes(
         (folder / MIDDLE).read_bytes().replace(b"day 1 \xc3\xa9 1", b"day 1 \xc3\xa9 7")
     )
-    opened = open_or_set_aside(folder, LATER)
+    opened = open_or_set_aside(folder)
     assert opened.set_aside is not None
     assert (opened.set_aside.kept, opened.set_aside.promised) == (4, 9)
     assert MIDDLE + ":2" in str(opened.set_aside)
     assert dict(opened.state.risk.causes)[Cause.HALT] == str(opened.set_aside)
     opened.journal.append(LATER, "Alert", {"level": "info", "name": "n", "text": "goes on"})
     opened.journal.close(LATER)
-    again = open_or_set_aside(folder, LATER)
+    again = open_or_set_aside(folder)
     assert again.set_aside is None
     assert Cause.HALT in dict(again.state.risk.causes)
     again.journal.release()
@@ -112,7 +118,7 @@ def test_a_packed_segment_that_is_damaged_leaves_its_good_records_in_a_plain_one
     packed.write_bytes(
         data[:-4] + b"\0\0\0\0"
     )  # the trailer: all records read, and the file is not as written
-    opened = open_or_set_aside(folder, LATER)
+    opened = open_or_set_aside(folder)
     opened.journal.release()
     assert opened.set_aside is not None
     assert not packed.exists()
@@ -132,7 +138,7 @@ def test_a_journal_put_back_to_an_earlier_state_is_refused_whatever_is_damaged_i
     damaged = {**early, "0001-2024-03-04.jsonl": flip(early["0001-2024-03-04.jsonl"], 400)}
     restore_contents(folder, damaged)
     with pytest.raises(RolledBackError, match="put back in time"):
-        open_or_set_aside(folder, LATER)
+        open_or_set_aside(folder)
     assert contents(folder) == damaged
 
 
@@ -151,7 +157,7 @@ def test_another_journal_than_the_one_that_was_marked_is_refused_too(tmp_path: P
     files["0002-2024-03-05.jsonl"] = flip(files["0002-2024-03-05.jsonl"], 3)
     restore_contents(folder, files)
     with pytest.raises(RolledBackError, match="another journal"):
-        open_or_set_aside(folder, LATER)
+        open_or_set_aside(folder)
 
 
 def test_the_mark_outside_the_journal_is_kept_and_moved_on(tmp_path: Path) -> None:
@@ -159,7 +165,7 @@ def test_the_mark_outside_the_journal_is_kept_and_moved_on(tmp_path: Path) -> No
     drop_anchor(folder)
     mark = (tmp_path / "paper.anchor").read_bytes()
     (folder / MIDDLE).write_bytes(flip((folder / MIDDLE).read_bytes(), 3))
-    open_or_set_aside(folder, LATER).journal.release()
+    open_or_set_aside(folder).journal.release()
     assert set_aside(folder)["paper.anchor"] == mark
     assert rolled_back(folder) == ""
 
@@ -170,7 +176,7 @@ def test_a_file_that_is_missing_as_a_whole_still_refuses_the_start(tmp_path: Pat
     (folder / gone).unlink()
     left = contents(folder)
     with pytest.raises(JournalError, match="restore the folder"):
-        open_or_set_aside(folder, LATER)
+        open_or_set_aside(folder)
     assert contents(folder) == left
 
 
@@ -178,7 +184,7 @@ def test_a_journal_that_another_process_writes_is_left_alone(tmp_path: Path) -> 
     folder = crashed_journal(tmp_path / "paper")
     journal, _ = Journal.open(folder)
     with pytest.raises(JournalInUseError):
-        open_or_set_aside(folder, LATER)
+        open_or_set_aside(folder)
     journal.release()
 
 
@@ -188,7 +194,7 @@ def test_damage_that_cannot_be_copied_refuses_the_start_and_changes_nothing(tmp_
     (folder / "quarantine").write_bytes(b"no folder")
     left = contents(folder)
     with pytest.raises(JournalError, match="the damage cannot be set aside"):
-        open_or_set_aside(folder, LATER)
+        open_or_set_aside(folder)
     assert contents(folder) == left
 
 
@@ -198,17 +204,110 @@ def test_a_record_of_another_version_is_no_damage(tmp_path: Path) -> None:
     journal.commit()
     journal.release()
     with pytest.raises(JournalError, match="Opened does not read"):
-        open_or_set_aside(tmp_path / "paper", LATER)
+        open_or_set_aside(tmp_path / "paper")
     assert not (tmp_path / "paper" / "quarantine").exists()
 
 
-def test_no_record_is_older_than_the_one_before_it_though_the_hosts_clock_is_behind(tmp_path: Path) -> None:
+def test_the_new_records_bear_the_journals_own_time_whatever_the_hosts_clock_says(tmp_path: Path) -> None:
     folder = crashed_journal(tmp_path / "paper")
     (folder / MIDDLE).write_bytes(flip((folder / MIDDLE).read_bytes(), 3))
-    open_or_set_aside(folder, FIRST_DAY - timedelta(days=1)).journal.release()
+    open_or_set_aside(folder).journal.release()
     times = [record.time for record in read_records(folder)]
-    assert times == sorted(times)
-    assert verify(folder).fault is None
+    assert times[-2:] == [times[2]] * 2
+
+
+def test_a_segment_of_the_same_day_as_the_one_before_is_replaced_when_its_first_record_is_damaged(
+    tmp_path: Path,
+) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    first, second = folder / "0001-2024-03-04.jsonl", folder / "0002-2024-03-04.jsonl"
+    lines = first.read_bytes().splitlines(keepends=True)
+    for path in (folder / MIDDLE, folder / "0003-2024-03-06.jsonl"):
+        path.unlink()
+    first.write_bytes(lines[0])
+    second.write_bytes(b"#" + lines[1] + lines[2])
+    (folder / "head").write_bytes(canonical({"count": 3, "head": split_line(lines[2][:-1])[1]}))
+    state = _start(folder)
+    assert Cause.HALT in dict(state.risk.causes)
+    assert verify(folder).records == 3
+    assert Cause.HALT in dict(_start(folder).risk.causes)
+
+
+def test_an_empty_segment_in_the_midst_is_damage_like_any_other(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    (folder / MIDDLE).write_bytes(b"")
+    assert Cause.HALT in dict(_start(folder).risk.causes)
+    assert verify(folder).records == 5
+    assert set_aside(folder)[MIDDLE] == b""
+    assert len(list((folder / "quarantine").iterdir())) == 1
+
+
+def test_a_packed_twin_of_a_damaged_segment_goes_with_it(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    for name in (MIDDLE, "0003-2024-03-06.jsonl"):
+        (folder / f"{name}.gz").write_bytes(pack((folder / name).read_bytes()))
+    (folder / MIDDLE).write_bytes(flip((folder / MIDDLE).read_bytes(), 3))
+    twins = contents(folder)
+    assert Cause.HALT in dict(_start(folder).risk.causes)
+    assert verify(folder).records == 5
+    kept = set_aside(folder)
+    assert all(kept[name] == data for name, data in twins.items() if name.startswith(("0002", "0003")))
+
+
+def test_checkpoints_behind_the_damage_are_set_aside_with_it(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    checkpoints = Checkpoints(folder / "checkpoints")
+    for seq in (2, 8):
+        checkpoints.save(seq, "of another chain", b"{}")
+    (folder / MIDDLE).write_bytes(flip((folder / MIDDLE).read_bytes(), 3))
+    _start(folder)
+    assert [path.name for path in checkpoints.folder.iterdir()] == ["000000000002.json"]
+    assert set_aside(folder)["000000000008.json"].endswith(b"{}")
+
+
+def test_damage_days_before_a_checkpoint_that_is_believed_refuses_for_a_restore_keeps_more(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "paper"
+    journal, _ = Journal.open(folder)
+    write_records(journal, 2)
+    state = canonical(EngineState())
+    seq = journal.append(FIRST_DAY + timedelta(days=2), "Checkpointed", {"sha256": sha256(state).hexdigest()})
+    Checkpoints(folder / "checkpoints").save(seq, journal.head, state)
+    write_records(journal, 1, first=2)
+    journal.release()
+    (folder / MIDDLE).write_bytes(flip((folder / MIDDLE).read_bytes(), 400))
+    assert Cause.HALT not in dict(_start(folder).risk.causes)  # a start believes the checkpoint
+    newest = folder / "0003-2024-03-06.jsonl"
+    newest.write_bytes(flip(newest.read_bytes(), 600))
+    left = contents(folder)
+    with pytest.raises(JournalError, match="restore the folder"):
+        _start(folder)
+    assert contents(folder) == left
+
+
+def test_all_behind_the_first_damage_is_set_aside_whatever_else_is_damaged_there(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    newest = folder / "0003-2024-03-06.jsonl"
+    for path in (folder / MIDDLE, newest):
+        path.write_bytes(flip(path.read_bytes(), 3))
+    damaged = newest.read_bytes()
+    assert Cause.HALT in dict(_start(folder).risk.causes)
+    assert set_aside(folder)[newest.name] == damaged
+    assert verify(folder).records == 5
+
+
+def test_a_mark_that_cannot_be_moved_on_does_not_undo_what_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    (folder / MIDDLE).write_bytes(flip((folder / MIDDLE).read_bytes(), 3))
+
+    def refuse(_folder: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(quarantine, "drop_anchor", refuse)
+    assert Cause.HALT in dict(_start(folder).risk.causes)
 
 
 @pytest.mark.parametrize("first_of_its_segment", [False, True])
@@ -239,7 +338,7 @@ def test_a_crash_at_any_step_leaves_damage_that_is_set_aside_once_more_or_a_halt
 
 
 def _start(folder: Path) -> EngineState:
-    opened = open_or_set_aside(folder, LATER)
+    opened = open_or_set_aside(folder)
     opened.journal.release()
     return opened.state
 
