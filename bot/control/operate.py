@@ -21,7 +21,7 @@ from bot.journal.checkpoint import recover
 from bot.journal.writer import segments
 from bot.switch import KillSwitch
 from config.settings import Settings
-from risk.state import TradingState
+from risk.state import Cause, TradingState
 
 HALT_PATIENCE_S, RESUME_PATIENCE_S = 1.5, 60.0
 _LOOK_S = 0.02
@@ -53,14 +53,16 @@ def halt(settings: Settings, reason: str) -> dict[str, Any]:
     """Halt whatever runs on this journal; the facts of it.
 
     The halt stands from the first moment on. A daemon that does not confirm it, or none at all, is not waited
-    for: every order in the account is cancelled from here. Where that is not possible it raises
+    for: every order in the account is cancelled from here. So it is where the books differ: there may be
+    orders the daemon does not know. Where that is not possible it raises
     NotPaperAccountError, else BrokerUnreachableError, and says what stands all the same.
     """
     folder = _folder(settings)
     switch = KillSwitch(folder)
     switch.pull(person(), reason)
     runs = is_running(folder)
-    if runs and _waited(lambda: _is_halted(switch), HALT_PATIENCE_S):
+    is_confirmed = runs and _waited(lambda: _is_halted(switch), HALT_PATIENCE_S)
+    if is_confirmed and Cause.MISMATCH.value not in switch.standing().get("causes", {}):
         return {"halted": True, "by": "the daemon", "running": True}
     broker = settings.broker
     try:
@@ -72,7 +74,8 @@ def halt(settings: Settings, reason: str) -> dict[str, Any]:
         is_wrong = isinstance(error, NotPaperAccountError)
         kind = NotPaperAccountError if is_wrong else BrokerUnreachableError
         raise kind("\n".join(_half_done(settings, runs, error))) from error
-    return {"halted": True, "by": "cancelling every order", "running": runs}
+    by = "the daemon, and cancelling every order" if is_confirmed else "cancelling every order"
+    return {"halted": True, "by": by, "running": runs}
 
 
 def resume(settings: Settings, reason: str) -> dict[str, Any]:

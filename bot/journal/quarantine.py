@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -42,6 +43,7 @@ from bot.journal.verification import Fault, Walk, walk_segment
 
 FOLDER = "quarantine"
 KIND = "Quarantined"
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,12 @@ class FileSetAside:
 class Quarantined:
     """What was set aside, and where: in `folder` inside the journal's.
 
-    Records up to `kept` stand as they were. The head file had promised records up to `promised`.
+    Records up to `kept` stand as they were. The head file had promised records up to `promised`. `cut_off`
+    are folders of the same work that a crash cut off: what stands in one of them may stand in no other.
     """
 
     folder: str
+    cut_off: tuple[str, ...]
     damage: str
     kept: int
     promised: int
@@ -70,7 +74,7 @@ class Quarantined:
         """What a person has to know, on one line."""
         return (
             f"the journal was damaged at {self.damage}: what stood behind record {self.kept}"
-            f" ({self.promised} were promised) is set aside in {self.folder};"
+            f" ({self.promised} were promised) is set aside in {' and '.join((*self.cut_off, self.folder))};"
             " compare the broker's orders and positions with `alvh status`"
         )
 
@@ -101,7 +105,7 @@ def set_aside_damage(folder: Path) -> Quarantined | None:
     an earlier state, JournalError on a bad head file, and OSError.
     """
     head = read_head(folder)
-    found = None if head is None else _first_damage(folder, head)
+    found = None if head is None else _first_damage(folder)
     if head is None or found is None or not found.walk.count or _is_long_past(folder, found):
         return None
     kept = found.walk.count
@@ -134,7 +138,13 @@ def set_aside_damage(folder: Path) -> Quarantined | None:
     return aside
 
 
-def _first_damage(folder: Path, head: tuple[int, str]) -> _Damage | None:
+def manifests(folder: Path) -> tuple[dict[str, Any], ...]:
+    """What each folder in quarantine says of itself, the first one first."""
+    return tuple(orjson.loads(path.read_bytes()) for path in sorted((folder / FOLDER).glob(f"*/{MANIFEST}")))
+
+
+def _first_damage(folder: Path) -> _Damage | None:
+    """The first record the chain does not prove. What only the head file says against one is none."""
     count, previous = 0, GENESIS
     files = segments(folder)
     for expected, path in enumerate(files, start=1):
@@ -145,7 +155,7 @@ def _first_damage(folder: Path, head: tuple[int, str]) -> _Damage | None:
             twice = Fault(path.name, 1, "another segment has its number")
             walk = Walk(count, previous, False, twice, 0, 0)
         else:
-            walk = walk_segment(path, count, previous, head)
+            walk = walk_segment(path, count, previous, None)
         fault = walk.fault or (None if walk.lines else Fault(path.name, 1, "the segment is empty"))
         if fault is not None:
             before = files[expected - 2] if expected > 1 else None
@@ -185,12 +195,24 @@ def _copy(folder: Path, found: _Damage, promised: int, checkpoints: Sequence[Pat
     beside = [path for path in (folder / "head", anchor_path(folder)) if path.exists()]
     files = (*_twins(found.segment), *found.files[1:], *checkpoints, *beside)
     kept = tuple(_copied(path, fresh / path.name) for path in files)
-    aside = Quarantined(f"{FOLDER}/{target.name}", str(found.fault), found.walk.count, promised, kept)
-    _durably(fresh / "manifest.json", canonical(asdict(aside)) + b"\n")
+    cut_off, once = _cut_off(below / f"{number - 1:04d}", found.walk.count)
+    aside = Quarantined(
+        f"{FOLDER}/{target.name}", cut_off, str(found.fault), found.walk.count, max(promised, once), kept
+    )
+    _durably(fresh / MANIFEST, canonical(asdict(aside)) + b"\n")
     fresh.rename(target)
     sync_folder(below)
     sync_folder(folder)
     return aside
+
+
+def _cut_off(before: Path, kept: int) -> tuple[tuple[str, ...], int]:
+    """Folders in which the same was set aside already, and what the head file had promised then."""
+    manifest = before / MANIFEST
+    known: dict[str, Any] = orjson.loads(manifest.read_bytes()) if manifest.exists() else {}
+    if known.get("kept") != kept:
+        return (), 0
+    return (*known["cut_off"], known["folder"]), known["promised"]
 
 
 def _copied(path: Path, target: Path) -> FileSetAside:
@@ -201,10 +223,10 @@ def _copied(path: Path, target: Path) -> FileSetAside:
 
 def _good_bytes(found: _Damage) -> bytes:
     """The damaged segment's lines before the damage, as they stand in a plain one."""
-    good, lines = b"", lines_of(found.segment)
+    good, lines = bytearray(), lines_of(found.segment)
     while len(good) < found.walk.good_bytes:
         good += next(lines)
-    return good
+    return bytes(good)
 
 
 def _last_time(found: _Damage, good: bytes) -> datetime:

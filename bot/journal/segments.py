@@ -10,7 +10,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -252,10 +252,14 @@ def first_seq(path: Path) -> int:
 
 
 def _segment_of(files: list[Path], seq: int) -> int:
-    """Index of the segment in which `seq` stands or would stand."""
+    """Index of the segment in which `seq` stands or would stand.
+
+    One whose first line does not read tells nothing of those before it; who comes to it is told then.
+    """
     for index in range(len(files) - 1, 0, -1):
-        if first_seq(files[index]) <= seq:
-            return index
+        with suppress(JournalError):
+            if first_seq(files[index]) <= seq:
+                return index
     return 0
 
 

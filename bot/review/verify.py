@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.journal.anchor import anchor_path, rolled_back
-from bot.journal.quarantine import KIND
+from bot.journal.quarantine import KIND, manifests
 from bot.journal.verification import Progress
 from bot.journal.writer import Fault, Verification, read_records, segments, verify
 from bot.review.replay import Replay, replay
@@ -60,7 +60,7 @@ class Report:
         """The report for a person, the first line saying whether all is well."""
         fault = self.fault
         if fault is not None:
-            return [f"damaged: {fault}", f"{self.chain.records} records before it fit."]
+            return [f"damaged: {fault}", f"{self.chain.records} records before it fit.", *self._asides()]
         said = [
             f"ok: {self.chain.records} records in {self.segments} segments fit.",
             f"head: {self.chain.head}",
@@ -68,11 +68,7 @@ class Report:
             if self.chain.closed
             else "open: no clean stop at its end; it is being written, or its writer was killed.",
         ]
-        said += [
-            f"set aside: behind record {one['kept']} of {one['promised']}, kept in {one['folder']}"
-            f" ({one['damage']})."
-            for one in self.set_aside
-        ]
+        said += self._asides()
         if self.chain.uncommitted:
             said.append(
                 f"{self.chain.uncommitted} records stand behind the head file: written, never promised."
@@ -80,6 +76,13 @@ class Report:
         if self.fold is not None:
             said.append(f"deep: {self.fold.states} checkpoints are the fold of the events before them.")
         return said
+
+    def _asides(self) -> list[str]:
+        return [
+            f"set aside: behind record {one['kept']} of {one['promised']}, kept in"
+            f" {' and '.join((*one['cut_off'], one['folder']))} ({one['damage']})."
+            for one in self.set_aside
+        ]
 
 
 def examine(folder: Path, deep: bool = False, progress: Progress | None = None) -> Report:
@@ -90,7 +93,7 @@ def examine(folder: Path, deep: bool = False, progress: Progress | None = None) 
     """
     chain = verify(folder, progress)
     if chain.fault is not None:
-        return Report(folder, len(segments(folder)), chain)
+        return Report(folder, len(segments(folder)), chain, set_aside=manifests(folder))
     fold = replay(folder, progress=progress) if deep else None
     aside = tuple(record.body for record in read_records(folder, kinds=frozenset({KIND})))
     return Report(folder, len(segments(folder)), chain, fold, rolled_back(folder), aside)

@@ -25,6 +25,7 @@ from bot.journal.packing import pack
 from bot.journal.quarantine import set_aside_damage
 from bot.journal.segments import split_line
 from bot.journal.writer import Journal, read_head, read_records, take_lock, verify
+from bot.review.verify import examine
 from risk.state import Cause
 from tests.bot.journal.journals import FIRST_DAY, contents, crashed_journal, restore_contents, write_records
 
@@ -265,8 +266,9 @@ def test_checkpoints_behind_the_damage_are_set_aside_with_it(tmp_path: Path) -> 
     assert set_aside(folder)["000000000008.json"].endswith(b"{}")
 
 
+@pytest.mark.parametrize("at", [3, 400])
 def test_damage_days_before_a_checkpoint_that_is_believed_refuses_for_a_restore_keeps_more(
-    tmp_path: Path,
+    tmp_path: Path, at: int
 ) -> None:
     folder = tmp_path / "paper"
     journal, _ = Journal.open(folder)
@@ -274,14 +276,14 @@ def test_damage_days_before_a_checkpoint_that_is_believed_refuses_for_a_restore_
     state = canonical(EngineState())
     seq = journal.append(FIRST_DAY + timedelta(days=2), "Checkpointed", {"sha256": sha256(state).hexdigest()})
     Checkpoints(folder / "checkpoints").save(seq, journal.head, state)
-    write_records(journal, 1, first=2)
+    write_records(journal, 1, first=3)
     journal.release()
     (folder / MIDDLE).write_bytes(flip((folder / MIDDLE).read_bytes(), 400))
     assert Cause.HALT not in dict(_start(folder).risk.causes)  # a start believes the checkpoint
-    newest = folder / "0003-2024-03-06.jsonl"
-    newest.write_bytes(flip(newest.read_bytes(), 600))
+    newest = folder / "0004-2024-03-07.jsonl"
+    newest.write_bytes(flip(newest.read_bytes(), at))
     left = contents(folder)
-    with pytest.raises(JournalError, match="restore the folder"):
+    with pytest.raises(JournalError, match=newest.name):
         _start(folder)
     assert contents(folder) == left
 
@@ -295,6 +297,29 @@ def test_all_behind_the_first_damage_is_set_aside_whatever_else_is_damaged_there
     assert Cause.HALT in dict(_start(folder).risk.causes)
     assert set_aside(folder)[newest.name] == damaged
     assert verify(folder).records == 5
+
+
+def test_a_head_file_that_disagrees_with_a_sound_chain_is_no_damage_of_the_chain(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    count, digest = read_head(folder) or (0, "")
+    (folder / "head").write_bytes(canonical({"count": count, "head": digest[::-1]}))
+    left = contents(folder)
+    with pytest.raises(JournalError, match="the head file names another record here"):
+        _start(folder)
+    assert contents(folder) == left
+
+
+def test_what_was_set_aside_is_still_told_when_the_chain_is_damaged_again(tmp_path: Path) -> None:
+    folder = crashed_journal(tmp_path / "paper")
+    (folder / MIDDLE).write_bytes(flip((folder / MIDDLE).read_bytes(), 3))
+    _start(folder)
+    assert examine(folder).fault is None
+    first = folder / "0001-2024-03-04.jsonl"
+    first.write_bytes(flip(first.read_bytes(), 400))
+    report = examine(folder)
+    assert report.fault is not None
+    assert [one["folder"] for one in report.as_json()["set_aside"]] == ["quarantine/0001"]
+    assert "kept in quarantine/0001" in report.lines()[-1]
 
 
 def test_a_mark_that_cannot_be_moved_on_does_not_undo_what_is_mended(
@@ -329,7 +354,10 @@ def test_a_crash_at_any_step_leaves_damage_that_is_set_aside_once_more_or_a_halt
         state = _start(folder)
         assert Cause.HALT in dict(state.risk.causes)
         assert [record.raw for record in read_records(folder)][:sound] == good[:sound]
-        aside = [contents(below) for below in (folder / "quarantine").iterdir()]
+        told = [one.body for one in read_records(folder, kinds=frozenset({"Quarantined"}))]
+        assert (told[0]["kept"], told[0]["promised"]) == (sound, 9)
+        named = [below for one in told for below in (*one["cut_off"], one["folder"])]
+        aside = [contents(folder / below) for below in named]
         kept = b"".join(data for files in aside for name, data in files.items() if name.endswith(".jsonl"))
         assert all(line in kept for line in good[sound + 1 :])
         assert verify(folder).fault is None

@@ -18,7 +18,7 @@ import bot.engine.reconciliation
 import bot.engine.step
 import bot.engine.working
 import bot.journal.opening
-import bot.journal.writer
+import bot.journal.segments
 import market.portfolio
 import risk.checks
 import risk.review
@@ -189,7 +189,7 @@ BUGS: tuple[Bug, ...] = (
     Bug("I-23", "an alert reaches nobody", swap(Dispatch, "execute", untold),
         session(Mishap("disconnect", 3000.0, 0, Fault(FaultKind.DISCONNECT, for_s=5.0)))),
     Bug("I-24", "a record is not chained to the one before",
-        swap(bot.journal.writer, "seal", lambda prefix, _: SEAL(prefix, "")), session()),
+        swap(bot.journal.segments, "seal", lambda prefix, _: SEAL(prefix, "")), session()),
     Bug("I-25", "rules nobody approved are run", swap(house, "opening_record", other_rules), session()),
     Bug("I-26", "a command is carried out twice", swap(Daemon, "post", doubled),
         session(trouble(Trouble.HALT, 3000.0, for_s=60.0))),
