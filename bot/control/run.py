@@ -163,8 +163,8 @@ def _anchored(folder: Path) -> OpenJournal:
 def _make_ready(journal: OpenJournal, alert: Callable[[Alert], None]) -> None:
     """Keep some of the disk, and tell what was damaged."""
     journal.journal.set_aside()
-    if journal.set_aside is not None:
-        alert(Alert("error", "journal.quarantined", str(journal.set_aside)))
+    if journal.quarantined is not None:
+        alert(Alert("error", "journal.quarantined", str(journal.quarantined)))
 
 
 def _broker(settings: Settings, rules: Rules, clock: Clock, alert: Callable[[Alert], None]) -> IbBroker:

@@ -27,7 +27,7 @@ class OpenJournal:
     checkpoints: Checkpoints
     state: EngineState
     repaired: str  # what had to be cut off its end, or nothing
-    set_aside: Quarantined | None = None  # what was damaged in its midst
+    quarantined: Quarantined | None = None  # what was damaged in its midst
 
 
 def open_journal(folder: Path) -> OpenJournal:
@@ -64,7 +64,7 @@ def open_or_set_aside(folder: Path) -> OpenJournal:
             os.close(lock)
         if aside is None:
             raise
-        return replace(open_journal(folder), set_aside=aside)
+        return replace(open_journal(folder), quarantined=aside)
 
 
 def opening_record(

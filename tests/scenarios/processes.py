@@ -53,6 +53,8 @@ class House:
     account: str = "DU0000000"
     mode: str = "paper"
     walk_s: int = 5
+    final: float = 0.95  # share of the half spread at which limits end
+    gateway_words: tuple[str, ...] = ()  # what the gateway is started with besides
     port: int = 0
     pages_port: int = 0
     gateway: subprocess.Popen[bytes] | None = None
@@ -77,6 +79,7 @@ class House:
             self.account,
             "--state",
             str(self.folder / "gateway"),
+            *self.gateway_words,
         ]
         with (self.folder / "gateway.err").open("ab") as errors:
             self.gateway = subprocess.Popen(
@@ -104,7 +107,7 @@ class House:
             "ALVH__BROKER__PORT": str(self.port),
             "ALVH__MARKET_DATA__EVALUATION_INTERVAL_S": "0.5",
             "ALVH__RESTART__UNCLEAN_STARTS_MAX": "50",
-            "ALVH__RULES__FILE": str(quick_rules_file(self.folder, self.walk_s)),
+            "ALVH__RULES__FILE": str(quick_rules_file(self.folder, self.walk_s, self.final)),
             **feeds,
             **variables,
         }
@@ -125,7 +128,7 @@ class House:
             "ALVH__GATEWAY__STATE_FOLDER": str(self.folder / "gateway"),
             "ALVH__GATEWAY__SEED": str(self.seed),
             "ALVH__MARKET_DATA__EVALUATION_INTERVAL_S": "0.5",
-            "ALVH__RULES__FILE": str(quick_rules_file(self.folder, self.walk_s)),
+            "ALVH__RULES__FILE": str(quick_rules_file(self.folder, self.walk_s, self.final)),
         }
         return self._start([], given)
 

@@ -97,14 +97,14 @@ def test_a_start_behind_damage_is_halted_until_a_person_resumes_and_the_next_one
         (folder / MIDDLE).read_bytes().replace(b"day 1 \xc3\xa9 1", b"day 1 \xc3\xa9 7")
     )
     opened = open_or_set_aside(folder)
-    assert opened.set_aside is not None
-    assert (opened.set_aside.kept, opened.set_aside.promised) == (4, 9)
-    assert MIDDLE + ":2" in str(opened.set_aside)
-    assert dict(opened.state.risk.causes)[Cause.HALT] == str(opened.set_aside)
+    assert opened.quarantined is not None
+    assert (opened.quarantined.kept, opened.quarantined.promised) == (4, 9)
+    assert MIDDLE + ":2" in str(opened.quarantined)
+    assert dict(opened.state.risk.causes)[Cause.HALT] == str(opened.quarantined)
     opened.journal.append(LATER, "Alert", {"level": "info", "name": "n", "text": "goes on"})
     opened.journal.close(LATER)
     again = open_or_set_aside(folder)
-    assert again.set_aside is None
+    assert again.quarantined is None
     assert Cause.HALT in dict(again.state.risk.causes)
     again.journal.release()
     assert verify(folder).fault is None
@@ -121,11 +121,11 @@ def test_a_packed_segment_that_is_damaged_leaves_its_good_records_in_a_plain_one
     )  # the trailer: all records read, and the file is not as written
     opened = open_or_set_aside(folder)
     opened.journal.release()
-    assert opened.set_aside is not None
+    assert opened.quarantined is not None
     assert not packed.exists()
     assert set_aside(folder)[packed.name] == data[:-4] + b"\0\0\0\0"
     assert verify(folder).fault is None
-    assert opened.journal.count == opened.set_aside.kept + 2
+    assert opened.journal.count == opened.quarantined.kept + 2
 
 
 def test_a_journal_put_back_to_an_earlier_state_is_refused_whatever_is_damaged_in_it(tmp_path: Path) -> None:
